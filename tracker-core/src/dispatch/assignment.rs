@@ -1,5 +1,5 @@
-//! The assignment of a slot to one kind: which task the slot starts, which claim it makes, and when the assignment ends. Called by
-//! `Dispatcher::step`; pure.
+//! Decides the work of a slot that is assigned to one kind: which task it starts, which claim it makes, and when the assignment ends.
+//! Called by `Dispatcher::step`; pure.
 
 use std::time::Duration;
 
@@ -228,7 +228,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
     pub(super) fn finished(&mut self, slot: usize, signal: u64, took: Option<Duration>, stores: bool) -> Action<T> {
         let Some(Assignment { kind, mode, started, .. }) = self.slots[slot].assignment else { return Action::Continue };
         if mode == Mode::Prefetching {
-            // The handler keeps its place until the slot is free: a claim that takes the place comes after the outcome.
+            // The handler keeps its place until the slot is free, so that a claim that takes the place comes after the outcome.
             self.queued(kind, usize::from(stores));
             self.measure(took);
             return Action::Store(Storing::Queued { kind, gathers: self.has_short_handlers() });

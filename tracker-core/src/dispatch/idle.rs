@@ -1,5 +1,5 @@
-//! `Idle` and `Pass`: one pass of a slot over every kind, and how long the slot sleeps after a pass that found no task. Used by the
-//! dispatcher and by the drivers; pure.
+//! `Idle` and `Pass` record one pass of a slot over every kind, and compute how long the slot sleeps after a pass that found no task. Used
+//! by `Dispatcher`, and by `worker/pool` and `worker/async_slot`, which sleep; pure.
 
 use std::time::Duration;
 
@@ -67,10 +67,10 @@ pub(crate) struct SleepCondition {
 }
 
 impl SleepCondition {
-    /// How long the slot sleeps at most.
+    /// The longest time that the slot sleeps.
     pub(crate) fn duration(&self, now: Micros) -> Option<Duration> {
         const BLOCKED: Duration = Duration::from_millis(100);
-        // A lease that has expired is no time to wait for: its task can be claimed now, and another slot claims it.
+        // A slot does not wait for a lease that has expired, because its task can be claimed now, and another slot claims it.
         let expiry = self.idle.expiry.filter(|at| *at > now);
         let next = self.idle.due.into_iter().chain(expiry).min();
         let duration = next.map(|at| between(now, at).max(Duration::from_micros(100)));

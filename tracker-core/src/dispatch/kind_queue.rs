@@ -1,5 +1,5 @@
-//! `KindQueue`: the tasks of one kind that a pool has prefetched, and how many of its tasks are being claimed, run or stored. Used by the
-//! dispatcher of a pool; pure.
+//! `KindQueue` holds the tasks of one kind that a pool has prefetched, and counts those that are being claimed, run or stored. Used by
+//! `Dispatcher`; pure.
 
 use std::collections::VecDeque;
 
@@ -26,7 +26,7 @@ pub(super) struct KindQueue<T> {
     pub exhausted_at: Option<u64>,
     /// The state of the file in which a claim returned no task.
     pub empty: Option<Stamp>,
-    /// Whether the kind has a concurrency limit or a rate. Such a kind is not prefetched: a waiting task would use up the limit.
+    /// Whether the kind has a concurrency limit or a rate. Such a kind is not prefetched, because a waiting task would use up the limit.
     pub limited: bool,
 }
 
@@ -81,7 +81,7 @@ impl<T: ClaimedTask> KindQueue<T> {
         self.ready_or_requested() + self.running < self.assigned + share
     }
 
-    /// Whether more than half of the bytes that may be prefetched are ready or requested. Then no claim is made: the rest does not justify
+    /// Whether more than half of the bytes that may be prefetched are ready or requested. Then no claim is made, because the rest does not justify
     /// a commit.
     pub(super) fn is_half_full(&self, most_bytes: usize) -> bool {
         self.bytes + self.requested_bytes > most_bytes / 2

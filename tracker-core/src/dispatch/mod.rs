@@ -1,5 +1,5 @@
-//! Decides what each slot of a worker pool does next. Pure: it has no clock, lock, thread or file. The drivers in `worker/` (threads and
-//! tokio) keep one dispatcher per pool behind a lock, tell it what has happened, and perform the effects.
+//! `Dispatcher` decides the next step of each slot of a worker pool. `worker/shared_dispatcher` keeps one per pool behind a lock, tells it
+//! what has happened, and returns its effects to the slots. Pure: it has no clock, lock, thread or file.
 //!
 //! # Protocol
 //!
@@ -26,7 +26,7 @@
 //!
 //! - A task is given out once, by `Start` or `Release`, and each claimed task is, unless the pool is dropped.
 //! - Nothing starts after `Stop`.
-//! - With start conditions, each start has a reading of its own that is ready. A reading that is not ready makes the claim a look, which takes no
+//! - With start conditions, each start has its own reading that is ready. A reading that is not ready makes the claim a look, which takes no
 //!   task: so the pool still ends when nothing is left.
 //! - While an isolated task runs, no other handler does.
 //! - At most `max(prefetch, slots)` handlers have started whose outcomes are not stored, apart from those that ran before a resize. Without prefetch a slot starts nothing before
@@ -72,9 +72,9 @@ pub(crate) struct Bounds {
     pub conditional: bool,
 }
 
-/// How many tasks of one kind a slot works on in a row where other kinds wait.
+/// How many tasks of one kind a slot works on in a row while other kinds wait.
 const TASKS_PER_ASSIGNMENT: usize = 64;
-/// A handler that takes less is short: to wake a thread for it costs more than the handler.
+/// A handler that takes less is short, so that waking a thread for it costs more than the handler.
 const SHORT: Duration = Duration::from_micros(50);
 /// A longer handler counts for no more than this.
 const LONG: Duration = Duration::from_micros(200);
@@ -99,7 +99,7 @@ pub(crate) struct Dispatcher<T> {
     /// Outcomes that the pool has stored: each may have made another task startable, or startable at a later time.
     stored: u64,
     isolation: Isolation,
-    /// How long handlers take on average, where the last ones weigh most.
+    /// How long handlers take on average; the last ones weigh most.
     handler_time: Duration,
     stopping: bool,
     /// A slot has found that no task is left.
@@ -112,7 +112,7 @@ pub(crate) struct Dispatcher<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Isolation {
     None,
-    /// An isolated task is next: no further task starts until the others have ended.
+    /// An isolated task is next, so no further task starts until the others have ended.
     Waits,
     /// One slot works, on the isolated task.
     Runs,
@@ -351,7 +351,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
     }
 
-    /// A handler may start, or a claim may be made. One slot can use it: to wake all for each would cost more than short handlers do.
+    /// A handler may start, or a claim may be made. One slot can use it. Waking all slots for each would cost more than short handlers do.
     fn wake_for_capacity(&mut self, kind: usize) {
         if self.affects_all_slots(kind) {
             self.wake_all();
@@ -360,7 +360,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
     }
 
-    /// A claim has brought `claimed_tasks` tasks. As many slots are woken as there are tasks, but where handlers are short, only as many as have
+    /// A claim has brought `claimed_tasks` tasks. As many slots are woken as there are tasks, but if handlers are short, only as many as have
     /// enough to do.
     fn wake_for_tasks(&mut self, kind: usize, claimed_tasks: usize) {
         if self.affects_all_slots(kind) {

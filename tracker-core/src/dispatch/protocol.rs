@@ -1,4 +1,5 @@
-//! The inputs and the effects of the dispatcher. Plain values; made and read by `Dispatcher::step` and by the slots in `worker/`.
+//! Defines the inputs and the effects of the dispatcher. Made and read by `Dispatcher::step`, `worker/shared_dispatcher`, and the slots in
+//! `worker/pool`, `worker/kind_runner` and `worker/async_slot`; plain values.
 
 use std::time::Duration;
 
@@ -104,7 +105,7 @@ pub(crate) struct ClaimRequest {
     pub kind: usize,
     /// The slot that waits for the answer.
     pub slot: Option<usize>,
-    /// How many tasks at most. 0 only looks whether a task could start.
+    /// The most tasks to claim. 0 only looks whether a task could start.
     pub most: usize,
     /// How many of them start at once.
     pub begin: usize,
@@ -133,7 +134,7 @@ pub(crate) struct Found<T> {
     pub isolated_waits: bool,
     /// The next task is due, and its payload is larger than the bytes that were left.
     pub is_cut: bool,
-    /// The kind has a limit or a rate: its tasks are not prefetched.
+    /// The kind has a limit or a rate, so its tasks are not prefetched.
     pub limited: bool,
 }
 

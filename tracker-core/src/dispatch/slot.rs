@@ -1,4 +1,4 @@
-//! `Slot`: the state of one place of a pool where a handler runs, a thread or a future. Kept by the dispatcher; pure.
+//! `Slot` is the state of one place of a pool where a handler runs, a thread or a future. Kept by `Dispatcher`; pure.
 
 use super::{
     idle::{Idle, Pass},
@@ -46,7 +46,7 @@ pub(super) enum Mode {
     Prefetching,
     /// Claims for itself, and starts the next task when the outcome of the last one is stored.
     Synchronous,
-    /// Like `Synchronous`, for one task, which may be isolated: no other slot works on any kind.
+    /// Like `Synchronous`, for one task, which may be isolated, because no other slot works on any kind.
     Isolated,
 }
 

@@ -1,5 +1,5 @@
-//! The number of slots of a pool: which slots are open, which leave after a resize, and when the pool is over. Called by
-//! `Dispatcher::step` and by the drivers, which start a thread or a future for each open slot; pure.
+//! Counts the slots of a pool: which are open, which leave after a resize, and when the pool is over. Called by `Dispatcher::step` and
+//! `worker/shared_dispatcher`, for which a driver starts a thread or a future for each open slot; pure.
 
 use super::{Action, ClaimedTask, Dispatcher, KindQueue, slot::Slot};
 

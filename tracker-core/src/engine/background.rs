@@ -1,5 +1,5 @@
-//! The background thread: commits actions without a waiting caller. In idle moments it makes the file quick to open and applies the
-//! retention. Started and stopped by the engine.
+//! Runs the background thread, which commits actions without a waiting caller. In idle moments it makes the file quick to open and applies
+//! the retention. Started and stopped by `Engine`.
 
 use std::{sync::Arc, thread, thread::JoinHandle};
 

@@ -1,5 +1,5 @@
-//! The time of an engine: that of a clock of this process, never before the time of the file, or that of the store. Called by the engine and by
-//! reads of `api`; reads the clock and the file state.
+//! Tells the time of an engine: that of the store, or that of a clock of this process, which is never before the time of the file. Called
+//! by `engine` at opens and writes, and by `api` and `worker`; reads the clock and the file state.
 
 use super::{Engine, database::store_time};
 use crate::{

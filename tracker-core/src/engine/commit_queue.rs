@@ -1,5 +1,5 @@
-//! The queue of actions that wait for a commit, and its leader: a caller or the background thread. A relaxed action has no waiting caller.
-//! Used by the engine, its background thread and user transactions; does not touch the file.
+//! Queues the actions that wait for a commit, and chooses their leader: a caller or the background thread. A relaxed action has no waiting
+//! caller. Used by all of `engine`; does not touch the file.
 
 use std::{collections::VecDeque, sync::PoisonError, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::model::error::{Error, Result};
 pub(super) const CAPACITY: usize = if cfg!(shuttle) { 2 } else { 16_384 };
 /// How long a leader waits for the callers of the last group to return.
 const GATHER: Duration = Duration::from_micros(300);
-/// Number of groups that skip gathering after repeated timeouts, at most.
+/// The highest number of groups that skip gathering after repeated timeouts.
 const GATHER_SKIPS_MAX: u32 = 64;
 /// Time within which an action without a waiting caller is committed.
 pub(super) const RELAXED: Duration = Duration::from_millis(100);
@@ -228,7 +228,7 @@ impl CommitQueue {
     }
 
     /// Waits for the callers of the last group, since a commit for all costs little more than one for a few. After a timeout
-    /// a rising number of groups does not wait: the handlers between two calls take longer.
+    /// a rising number of groups does not wait, because the handlers between two calls take longer.
     fn gather(&self) -> MutexGuard<'_, QueueState> {
         let mut waiting = self.lock();
         if waiting.has_all_callers() {

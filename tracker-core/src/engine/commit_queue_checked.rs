@@ -1,5 +1,5 @@
-//! Checks the queue in many orders of threads: each waiting caller is answered, each queued action runs once, one thread leads at a
-//! time, a user transaction has the file to itself, and no thread waits for ever.
+//! Checks the queue in many orders of threads: each waiting caller is answered, each queued action runs once, one thread leads at a time, a
+//! user transaction has the file to itself, and no thread waits for ever. Compiled for tests under `--cfg shuttle` only.
 
 use std::sync::Arc;
 

@@ -1,12 +1,12 @@
-//! `ConflictRetry`: whether a unit of work of a store that ended in a conflict runs again, and the pause before. Used by the leader
-//! (`group_commit`), `StoreDatabase`, `free_leases` and moves of all tasks; sleeps, and touches no row.
+//! `ConflictRetry` decides whether a unit of work of a store that ended in a conflict runs again, and pauses before. Used by
+//! `engine/group_commit`, `engine/database`, `engine/free_leases` and `maintenance/move_tasks/end`; sleeps, and touches no row.
 
 use std::{thread, time::Duration};
 
 use super::writer::Writer;
 use crate::model::error::Error;
 
-/// Number of times that a unit of work runs, at most.
+/// The highest number of times that a unit of work runs.
 const ATTEMPTS_MAX: u32 = 20;
 
 /// The longest pause before a further attempt.

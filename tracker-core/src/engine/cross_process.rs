@@ -1,5 +1,5 @@
-//! Changes by other processes, which are seen only by the change number in the file. Used by waits and workers if several processes write
-//! to the file (`Sharing::Writers`); reads the file state.
+//! Waits for changes of the file, also those of other processes, which are seen only by the change number in the file. Called by `worker`,
+//! `engine`, `api/tracker` and `api/schedule`. Reads the file state if several processes write to the file (`Sharing::Writers`).
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -61,7 +61,7 @@ impl PollIntervals {
         self.next_within(POLL_MAX)
     }
 
-    /// [`Self::next`], at most `longest`.
+    /// [`Self::next`], but not longer than `longest`.
     fn next_within(&mut self, longest: Duration) -> Option<Duration> {
         let interval = self.left.map_or(self.interval, |left| left.min(self.interval)).min(longest);
         self.left = self.left.map(|left| left.saturating_sub(interval));
@@ -86,7 +86,7 @@ impl Engine {
         self.is_shared_by_writers() || self.database.is_read_only()
     }
 
-    /// Waits until the signal is no longer `seen`, at most this long. What another process changes raises it too.
+    /// Waits until the signal is no longer `seen`, for `at_most` at the longest. Changes by other processes raise it too.
     pub(crate) fn wait(&self, seen: u64, at_most: Option<Duration>) {
         if self.database.sharing() != Sharing::Writers {
             return self.signal.wait(seen, at_most);

@@ -1,5 +1,5 @@
-//! Deferred calls: queued without waiting, in the order of the calls. Single actions go to the commit queue at once. Work that needs
-//! several commits runs on a thread of its own, and later calls are held until it has ended. Called by `api/deferred`.
+//! Queues deferred calls without waiting, in the order of the calls. Single actions go to the commit queue at once. Work that needs several
+//! commits runs on a thread of its own, and later calls are held until it has ended. Called by `api/deferred`.
 
 use std::{
     any::Any,
@@ -132,7 +132,7 @@ impl Engine {
             }
             DeferredCall::Work(work) => work,
         };
-        // The work is in a slot of its own, so that it comes back if the queue refuses the action before it.
+        // The work is in a separate slot, so that it comes back if the queue refuses the action before it.
         let slot = Arc::new(Mutex::new(Some(work)));
         let take = |slot: &Mutex<Option<Work>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (engine, queued) = (self.clone(), slot.clone());

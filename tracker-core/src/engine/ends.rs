@@ -1,5 +1,5 @@
-//! Publishes ends of tasks after their commit: wakes the calls that wait for one task, and hands tasks that were given up to the callbacks of
-//! their kinds. Calls of `api` register here; the leader of a commit publishes. In memory only.
+//! Publishes ends of tasks after their commit: wakes the calls that wait for one task, and hands tasks that were given up to the callbacks
+//! of their kinds. Called by `api/tasks/ends`, which registers, and by `engine/group_commit`, which publishes. In memory only.
 
 use std::{
     collections::HashMap,
@@ -167,7 +167,7 @@ impl GivenUpCallbacks {
 }
 
 impl Engine {
-    /// Registers a call that waits for the end of a task, at most this long. Read the task afterwards.
+    /// Registers a call that waits up to `within` for the end of a task. Read the task afterwards.
     pub(crate) fn wait_for_end(&self, task: TaskRef, within: Duration) -> EndWait<'_> {
         self.end_waits.register(task, within, self.is_written_by_others().then(PollIntervals::default))
     }

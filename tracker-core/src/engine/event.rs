@@ -1,5 +1,5 @@
-//! The public events of tasks, kinds and batches, and `CommitEvent`, the form in which a commit hands them to subscriptions. Made by
-//! `writer/effects`; read by subscriptions and live commands. Plain data.
+//! Defines the public events of tasks, kinds and batches, and `CommitEvent`, the form in which a commit hands them to subscriptions. Made
+//! by `engine/writer/effects`; read by `engine/subscription`, `api/live` and users. Plain data.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -167,7 +167,7 @@ pub(crate) struct EventFilter {
 }
 
 impl EventFilter {
-    /// Whether an event passes: a task by all filters, a kind only where no filter asks for tasks, a batch where it is named or
+    /// Whether an event passes: a task by all filters, a kind only if no filter asks for tasks, a batch if it is named or
     /// nothing is.
     pub(super) fn passes(&self, event: &CommitEvent) -> bool {
         let kind_passes = |kind: &Arc<str>| self.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind));

@@ -1,5 +1,5 @@
-//! Group commit: the leader runs the queued actions in one transaction, commits it, publishes the effects and answers the callers. Called by
-//! callers that lead, the background thread, user transactions and `api/store`; reads and writes the database.
+//! Runs the queued actions in one transaction, commits it, publishes the effects and answers the callers, on the thread of the leader.
+//! Called by `engine/calls`, `background`, `retention`, `user_transaction` and `api/store`; reads and writes the database.
 
 use std::{
     sync::{
@@ -64,7 +64,7 @@ impl Commits {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long until a commit should make opening after a crash instant; `None` where the last one did.
+    /// How long until a commit should make opening after a crash instant; `None` if the last one did.
     pub(super) fn settles_in(&self) -> Option<Duration> {
         self.last().filter(|last| !last.quick).map(|last| QUIET.saturating_sub(last.at.elapsed()))
     }
@@ -82,7 +82,7 @@ impl Engine {
                 action.fail(&error);
             }
         }
-        // Before the callers continue: a caller that has its answer finds the events published.
+        // Published before the callers continue, so that a caller that has its answer finds the events published.
         for done in &effects {
             self.publish(done);
         }
@@ -90,7 +90,7 @@ impl Engine {
             actions.into_iter().for_each(answer);
             return;
         }
-        // A subscriber may block, or call the tracker: another thread leads by then. The callers are answered after
+        // A subscriber may block, or call the tracker, so another thread leads by then. The callers are answered after
         // it, so that a start is in the log before its handler says anything.
         drop(leading);
         effects.iter().for_each(Self::log_runs);
@@ -107,7 +107,7 @@ impl Engine {
                     action.fail(&error);
                 }
             }
-            // One action poisoned the transaction: each gets its own.
+            // One action poisoned the transaction, so each gets its own.
             Err(first) => {
                 for action in actions {
                     match self.commit(std::slice::from_mut(action)) {
@@ -147,7 +147,7 @@ impl Engine {
     }
 
     /// Runs one action as the leader and publishes its effects. The caller logs them with [`Self::log_runs`] once it has
-    /// handed over the lead: a log subscriber may block.
+    /// handed over the lead, because a log subscriber may block.
     pub(super) fn write_for<A: Action>(&self, action: &A) -> Result<(A::Out, CommitEffects)> {
         let mut retry = ConflictRetry::default();
         loop {
@@ -279,7 +279,7 @@ impl Engine {
         })
     }
 
-    /// Reopens redb after an error of the storage where it needs that.
+    /// Reopens redb after an error of the storage, if the error requires it.
     fn after(&self, error: Error) -> Error {
         if error.stops_a_batch() { self.database.recover(error) } else { error }
     }

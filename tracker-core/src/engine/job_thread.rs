@@ -1,5 +1,5 @@
-//! `JobThread`: a thread that runs the user's callbacks and deferred calls one after the other, so that none of them runs on a
-//! committing thread. Owned by the engine; started by the first call that needs it.
+//! `JobThread` runs the user's callbacks and deferred calls one after the other on a thread, so that none of them runs on a committing
+//! thread. Owned by `Engine`, used by `engine/ends` and `engine/deferred`; started by the first call that needs it.
 
 use std::{
     collections::VecDeque,

@@ -1,5 +1,5 @@
-//! `Leading`: this thread is the leader, which commits for all callers, until the value is dropped, also by a panic. Created by `group_commit`,
-//! `background` and `user_transaction`; `Engine` refuses a blocking call on a thread that leads.
+//! `Leading` marks this thread as the leader, which commits for all callers, until the value is dropped, also by a panic. Made by
+//! `group_commit`, `background` and `user_transaction`; `engine/calls` refuses a blocking call on a thread that leads. In memory only.
 
 use std::cell::RefCell;
 
@@ -12,7 +12,7 @@ thread_local! {
     static LEADS: RefCell<Vec<Uuid>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether this thread leads: a call that waits for a commit would wait for itself.
+/// Whether this thread leads. A call on it that waits for a commit would wait for itself.
 pub(super) fn leads(instance: Uuid) -> bool {
     LEADS.with_borrow(|leads| leads.contains(&instance))
 }

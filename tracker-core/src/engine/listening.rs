@@ -1,6 +1,6 @@
-//! `Listening`: a thread that learns of commits of other processes while calls wait for tasks. Started by `cross_process`, and only on a store
-//! that has listeners. It shortens waits: each wait also reads the change number at intervals, so a commit that the thread misses is seen
-//! later.
+//! `Listening` is a thread that learns of commits of other processes while calls wait for tasks, on a store that has listeners. Started by
+//! `cross_process`; reads the store. It only shortens waits: each wait also reads the change number at intervals, so a commit that the
+//! thread misses is seen later.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -14,7 +14,7 @@ use crate::{
     storage::store::{Store, StoreListener},
 };
 
-/// How long one call of a listener takes at most: the thread ends within this time.
+/// The longest time that one call of a listener takes. The thread ends within this time.
 const SLICE: Duration = Duration::from_millis(100);
 /// How long a listener stays open after the last wait.
 const LINGER: Duration = Duration::from_secs(10);

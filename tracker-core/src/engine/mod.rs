@@ -1,5 +1,5 @@
-//! The engine: gathers the actions of many callers into one transaction and one fsync, and answers each when it is durable.
-//! Called by `api`, `worker`, `portable` and `maintenance`; uses `storage` and the rules.
+//! `Engine` gathers the actions of many callers into one transaction and one fsync, and answers each when it is durable. Called by `api`,
+//! `worker`, `portable` and `maintenance`; reads and writes the file through `storage`, and starts the background thread.
 
 mod action;
 mod background;
@@ -173,7 +173,7 @@ impl Engine {
         &self.database
     }
 
-    /// Reads from a snapshot. Keep it short: while a snapshot is open, the file cannot reuse pages.
+    /// Reads from a snapshot. Keep it short, because the file cannot reuse pages while a snapshot is open.
     pub(crate) fn read<R>(&self, look: impl Fn(&mut Tables<Reading<'_>>) -> Result<R>) -> Result<R> {
         self.refuse_inside_transaction()?;
         self.database.read(|txn| look(&mut Tables::new(txn)))
@@ -224,7 +224,7 @@ impl Engine {
         self.signal.raise();
         if let Some(background) = background {
             if background.thread().id() == std::thread::current().id() {
-                // The last handle was dropped by a callback on this thread: the remaining actions are committed here.
+                // The last handle was dropped by a callback on this thread, so the remaining actions are committed here.
                 while !self.queue.is_empty() {
                     self.lead();
                 }

@@ -1,4 +1,4 @@
-//! `EngineOptions`: how an engine is opened. Plain data; made by `api/options`, read by `Tracker::open` and `Engine::open`.
+//! `EngineOptions` states how an engine is opened. Made by `api/options`, read by `Tracker::open` and `Engine::open`; plain data.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! Counters and histograms of this process, given to the recorder of the crate `metrics` (feature `metrics`). Called by the writer, which
-//! lists what a transaction counts, and by the leader, which adds it up once the transaction is durable. Touches no row.
+//! Gives counters and histograms of this process to the recorder of the crate `metrics` (feature `metrics`). Filled by
+//! `engine/writer/effects`, added up by `engine/group_commit` once the transaction is durable, registered by `Tracker::tasks`. Calls the
+//! user's recorder, and touches no row.
 
 use std::{
     collections::HashMap,

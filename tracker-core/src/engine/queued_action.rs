@@ -1,5 +1,5 @@
-//! The entries of the commit queue: an action, and where its answer goes (a waiting thread, a callback, or nowhere). Made by `Engine`, run
-//! and answered by the leader.
+//! Defines the entries of the commit queue: an action, and where its answer goes (a waiting thread, a callback, or nowhere). Made by
+//! `engine/calls` and `deferred`, run and answered by `group_commit`.
 
 use std::sync::{Arc, PoisonError};
 

@@ -21,7 +21,7 @@ pub(crate) struct Retimed {
     pub redated: Vec<Redated>,
 }
 
-/// Number of tasks with another due time that the result names, at most.
+/// The highest number of tasks with another due time that the result names.
 const NAMED: usize = 1_000;
 
 /// Sets the time of a file to `now` if it is later, in one commit with all later times in its rows. No other process may have the file

@@ -1,5 +1,6 @@
-//! `Retention`: when the background thread deletes ended tasks and empty batches whose retention has passed: in idle moments, by the action
-//! `ApplyRetention`. `Tracker::open` requests a run if the file has more to delete. Intervals follow the monotonic clock of the system.
+//! `Retention` schedules the deletion of ended tasks and empty batches on the background thread, in idle moments, and runs `ApplyRetention`
+//! there. Called by `engine/background`; `Tracker::open` requests a run if the file has more to delete. Intervals follow the monotonic
+//! clock of the system.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -12,7 +13,7 @@ use super::{
     writer::CommitEffects,
 };
 
-/// Number of tasks that one run deletes, and of batches that it examines, at most. Calls wait meanwhile, for a few milliseconds.
+/// The most tasks that one run deletes, and the most batches that it examines. Calls wait meanwhile, for a few milliseconds.
 const PER_RUN: usize = 256;
 
 /// When the retention is applied next.

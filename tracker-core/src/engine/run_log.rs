@@ -1,5 +1,5 @@
-//! The log of runs: starts, ends and refusals of attempts. Collected by the writer; logged to `tracing` by the leader once they are
-//! durable, before the caller continues.
+//! Logs runs to `tracing`: starts, ends and refusals of attempts. Collected by `engine/writer`, logged by `engine/group_commit` once they
+//! are durable, before the caller continues. Calls log subscribers, guarded.
 
 use chrono::{DateTime, Utc};
 use tracing::Level;
@@ -67,7 +67,7 @@ enum RunLogEventKind {
         attempt_status: AttemptStatus,
         status: Status,
         failures: u32,
-        /// Failures in a row that exhaust the task; 0 where it is tried for ever.
+        /// Failures in a row that exhaust the task; 0 if it is tried for ever.
         most: u32,
         /// When it is due again, if it is.
         due: Option<DateTime<Utc>>,

@@ -1,4 +1,5 @@
-//! `Signal`: a number that threads and futures wait on until it rises. Used by the engine, by pools and by waits of `api`; in memory only.
+//! `Signal` is a number that threads and futures wait on until it rises. Used by `engine`, `worker/shared_dispatcher`, `api/port`,
+//! `api/asynchronous` and `api/shutdown`; in memory only.
 
 use std::{
     sync::{
@@ -37,7 +38,7 @@ impl Signal {
         self.notify.notify_waiters();
     }
 
-    /// [`Self::raise`] where one waiting thread is enough. All futures are woken.
+    /// [`Self::raise`] for changes that one waiting thread can use up. All futures are woken.
     pub(crate) fn raise_for_one(&self) {
         self.rise();
         self.condition.notify_one();
@@ -50,7 +51,7 @@ impl Signal {
         self.raised.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Waits until the number is no longer `seen`, at most this long.
+    /// Waits until the number is no longer `seen`, for `at_most` at the longest.
     pub(crate) fn wait(&self, seen: u64, at_most: Option<Duration>) {
         let deadline = at_most.and_then(|time| Instant::now().checked_add(time));
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +85,7 @@ impl Signal {
     }
 }
 
-/// Raises signals when a clock is set: waits that measure elapsed time do not notice it.
+/// Raises signals when a clock is set, because waits that measure elapsed time do not notice it.
 pub(super) fn raise_when_set(clock: &dyn Clock, signals: [Arc<Signal>; 2]) {
     let raise = move || signals.iter().for_each(|signal| signal.raise());
     if let Err(panic) = catch_panic(|| clock.on_set(Arc::new(raise))) {

@@ -1,5 +1,5 @@
-//! The locks of the commit queue: those of the standard library. In tests under `--cfg shuttle`, those of a checker that tries many orders
-//! of threads. Used by `commit_queue` and `queued_action`.
+//! Provides the locks of the commit queue: those of the standard library, and in tests under `--cfg shuttle` those of a checker that tries
+//! many orders of threads. Used by `commit_queue` and `queued_action`.
 
 #[cfg(not(all(test, shuttle)))]
 pub(super) use std::{
@@ -10,7 +10,7 @@ pub(super) use std::{
 #[cfg(all(test, shuttle))]
 pub(super) use checked::{Condvar, Instant, Mutex, MutexGuard};
 
-/// The checker has no time: each reading advances it, and a timed wait only yields to the other threads.
+/// The checker has no time, so each reading advances it, and a timed wait only yields to the other threads.
 #[cfg(all(test, shuttle))]
 mod checked {
     use std::{

@@ -1,5 +1,6 @@
-//! Actions on batches: open, seal, remove, prune. `Propagate` continues the propagations that did not fit into one commit. Called by `api`,
-//! the leader and the retention; writes through the writer.
+//! Opens, seals, removes and prunes batches; `Propagate` continues the propagations that did not fit into one commit. Queued by
+//! `api/batch`, `api/tracker`, `engine/group_commit` and `engine/retention`; `ApplyRetention` runs `PruneBatches`. Runs in the leader's
+//! transaction and writes through `Writer`.
 
 use std::time::Duration;
 
@@ -66,7 +67,7 @@ pub(crate) struct PruneBatches {
     pub keep: Duration,
     /// The number of the batch after which the search begins.
     pub beyond: Option<u64>,
-    /// Number of batches to examine, at most.
+    /// The most batches to examine.
     pub most: usize,
 }
 

@@ -1,5 +1,5 @@
-//! `SetBudget`: stores or removes the budget of a resource. Called by `Tracker::set_budget` and `remove_budget`; writes one row through the
-//! writer.
+//! `SetBudget` stores or removes the budget of a resource. Queued by `Tracker::set_budget` and `Tracker::remove_budget`; writes one row
+//! through `Writer`.
 
 use super::Action;
 use crate::{engine::writer::Writer, model::error::Result};

@@ -1,5 +1,5 @@
-//! `SubmitMany`: submits many tasks of a kind, whose payloads were encoded on the caller's thread (`Prepared`). Called by
-//! `Tasks::submit_all`; writes through the writer.
+//! `SubmitMany` submits many tasks of a kind, whose payloads were encoded on the caller's thread (`Prepared`). Queued by `api/tasks/bulk`;
+//! writes through `Writer`.
 
 use std::sync::Arc;
 

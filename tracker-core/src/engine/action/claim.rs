@@ -1,5 +1,5 @@
-//! `Claim`: claims the next tasks. Called by `api/tasks/start` and by workers; reads the claim order, ends expired leases, and writes through the
-//! writer.
+//! `Claim` claims the next tasks. Queued by `api/tasks/start` and `worker`; reads the claim order and the limits, ends expired leases,
+//! moves class heads, and writes through `Writer`.
 
 use std::sync::Arc;
 
@@ -51,11 +51,11 @@ impl Claimed {
 pub(crate) struct Claim {
     pub kind: u32,
     pub start: Start,
-    /// Number of tasks, at most. 0 only looks whether a task could start: it is reported as held back.
+    /// The most tasks to claim. 0 claims none and only looks whether a task could start, which is reported as held back.
     pub most: usize,
     /// Number of tasks whose handlers begin at once; the others are prefetched.
     pub begin: usize,
-    /// Size of the payloads of the others together, at most.
+    /// The most bytes of payload that the other tasks have together.
     pub prefetch_bytes: usize,
     /// Whether an isolated task may be claimed; it is then the only one.
     pub isolated: bool,
@@ -107,7 +107,7 @@ impl Action for Claim {
         }
     }
 
-    /// In a store, a claim takes what is free: it does not wait for tasks that another process claims.
+    /// In a store, a claim takes free tasks only, and does not wait for tasks that another process claims.
     fn run(&self, writer: &mut Writer<'_>) -> Result<Claims> {
         let Some(set) = writer.rows().source().working_set().cloned() else { return self.claim(writer) };
         set.skip_locked(true);
@@ -193,7 +193,7 @@ impl Claim {
     }
 }
 
-/// Number of heads of a kind with several limits that one claim moves to the lists of blocked heads, at most.
+/// The most heads of a kind with several limits that one claim moves to the lists of blocked heads.
 const MOST_MOVES: usize = 256;
 
 impl Claim {
@@ -302,7 +302,7 @@ impl Chosen {
     }
 }
 
-/// Whether as many tasks are in progress as the limits of the whole kind allow. Reads counters only where the kind has such a limit.
+/// Whether as many tasks are in progress as the limits of the whole kind allow. Reads counters only if the kind has such a limit.
 fn is_limit_reached(writer: &mut Writer<'_>, kind: &Kind) -> Result<bool> {
     let in_progress =
         |writer: &mut Writer<'_>, kind: &Kind| writer.count_where(kind, |status| status.role == Role::InProgress);
@@ -318,7 +318,7 @@ fn is_limit_reached(writer: &mut Writer<'_>, kind: &Kind) -> Result<bool> {
     Ok(reached.is_some())
 }
 
-/// Refuses statuses without queues: a claim would walk past tasks that may not start.
+/// Refuses statuses without queues, because a claim would walk past tasks that may not start.
 fn check_limit_queues(kind: &Kind, codes: &[i32]) -> Result<()> {
     match codes.iter().find(|code| kind.has_queues() && !kind.is_claimable(**code)) {
         None => Ok(()),

@@ -1,4 +1,5 @@
-//! `FinishTask`: the end of an attempt, with the tasks that follow from it. Called by executions and workers; writes through the writer.
+//! `FinishTask` ends an attempt, and submits the tasks that follow from it. Queued by `api/execution`, `api/asynchronous` and `worker`,
+//! made by `api/handler` too; writes through `Writer`.
 
 use std::sync::Arc;
 

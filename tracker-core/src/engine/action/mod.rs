@@ -1,5 +1,6 @@
-//! Actions: the changes that callers hand to the engine as values. Made by `api`, `worker` and the engine's own threads; run by the leader
-//! or in a user transaction. Each runs inside a transaction that it may share with others, and leaves no trace when it is refused.
+//! Defines `Action`, a change that a caller hands to the engine as a value. Queued by `api`, `worker` and the engine's own threads; run by
+//! the leader or in a user transaction. Each runs inside a transaction that it may share with others, and leaves no trace when it is
+//! refused.
 
 mod batch;
 mod budget;

@@ -1,5 +1,5 @@
-//! `MoveTask`: moves a task in the claim order of its kind, to the front of its priority or before another task. Called by
-//! `api/tasks/order` and `Query`; writes through the writer.
+//! `MoveTask` moves a task in the claim order of its kind, to the front of its priority or before another task. Queued by `api/tasks/order`
+//! and `api/query/all`; writes the headers of the tasks that it moves through `Writer`.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(crate) struct MoveTask {
     pub kind: u32,
     pub target: Target,
     pub destination: Destination,
-    /// A condition that the task must still meet: it may have changed since a query found it.
+    /// A condition that the task must still meet, because it may have changed since a query found it.
     pub condition: Option<Arc<Condition>>,
 }
 
@@ -83,7 +83,7 @@ impl MoveContext<'_> {
         if let Some(place) = between(previous, next.place) {
             return self.set_place(writer, next.at, Some(place));
         }
-        // The rules may refuse the move, so this task is moved before its neighbours are: a refusal has written nothing.
+        // The rules may refuse the move, so this task is moved before its neighbours, and a refusal has written nothing.
         self.set_place(writer, next.at, Some(next.place))?;
         let rank = next.rank;
         let window = Window::around(next.place, |window| {

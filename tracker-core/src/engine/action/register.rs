@@ -1,5 +1,5 @@
-//! `Register` stores the definition of a kind when a type opens it, and rebuilds the rows that it changes; `Pause` pauses a kind. Called by
-//! `Tracker::tasks` and `Tasks::pause`; reads and writes every task of a redefined kind.
+//! `Register` stores the definition of a kind when a type opens it, and rebuilds the rows that it changes; `Pause` pauses a kind. Queued by
+//! `Tracker::tasks`, `api/tasks/admin` and `api/schedule`; reads and writes every task of a redefined kind.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -23,7 +23,7 @@ type ReadValues = Box<dyn Fn(&[u8]) -> Option<Values> + Send + Sync>;
 /// Stores a kind, or updates its stored definition to that of the type that opens it.
 pub(crate) struct Register {
     pub spec: KindSpec,
-    /// The type of the ids, where the library knows it.
+    /// The type of the ids, if the library knows it.
     pub id_type: Option<ValueType>,
     pub values: ReadValues,
 }

@@ -1,5 +1,5 @@
-//! `Rescue`: ends leases without an outcome: expired ones, those of other instances, or long ones. Called by the open of a tracker, by the
-//! calls named `rescue…`, and by `free_leases`; writes through the writer.
+//! `Rescue` ends leases without an outcome: expired ones, those of other instances, or long ones. Queued by `api/tracker` and
+//! `api/tasks/maintenance`, and run by `engine/free_leases`; writes through `Writer`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ pub(crate) struct Rescue {
 pub(crate) enum Scope {
     /// Leases that have expired.
     Expired,
-    /// Leases that have expired, and those of all other instances: the lock of the file proves that no other instance is open.
+    /// Leases that have expired, and those of all other instances, because the lock of the file proves that no other instance is open.
     Foreign,
     /// Leases that were claimed longer ago than this.
     RunningLongerThan(Duration),

@@ -1,5 +1,5 @@
-//! `Prune` and `ApplyRetention`: delete ended tasks, and batches without tasks, after their retention. Called by `api/tasks/maintenance`,
-//! by the open of a tracker and by the background thread; write through the writer.
+//! `Prune` and `ApplyRetention` delete ended tasks, and batches without tasks, after their retention. Queued by `api/tasks/maintenance` and
+//! `api/tracker`, and run by `engine/retention` on the background thread; write through `Writer`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ pub(crate) struct Prune {
     pub kind: u32,
     /// Codes of statuses, and how long their tasks are kept.
     pub rules: Vec<(i32, Duration)>,
-    /// Number of tasks in one transaction, at most.
+    /// The most tasks that one transaction deletes.
     pub most: usize,
 }
 
@@ -52,7 +52,7 @@ fn delete(writer: &mut Writer<'_>, kind: &Kind, task: TaskRef) -> Result<()> {
 /// Applies the retention of every kind, and deletes batches without tasks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ApplyRetention {
-    /// Number of tasks in one transaction, at most.
+    /// The most tasks that one transaction deletes.
     pub most: usize,
     pub batches: PruneBatches,
 }

@@ -1,5 +1,5 @@
-//! Actions on schedules: storing a definition, advancing it with the tasks of its due occurrences, pausing and removing it. Called by
-//! `api/schedule`; writes through the writer.
+//! Stores the definition of a schedule, advances it with the tasks of its due occurrences, pauses and removes it. Queued by `api/schedule`;
+//! writes the row of the schedule and its tasks through `Writer`.
 
 use std::sync::Arc;
 

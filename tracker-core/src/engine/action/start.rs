@@ -1,5 +1,5 @@
-//! `StartById`: starts one task by its id, called by `api/tasks/start`. `start` and `lease` give a task to its new owner, also for claims and
-//! for submits that start at once. Writes through the writer.
+//! `StartById` starts one task by its id. Queued by `api/tasks/start`. `start` and `lease` give a task to its new owner, also for
+//! `engine/action/claim` and `engine/action/submit`. Writes through `Writer`.
 
 use std::sync::Arc;
 

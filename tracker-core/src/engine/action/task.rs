@@ -1,4 +1,4 @@
-//! `TaskCommand`: runs one command on one task. Called by `api` and workers; writes through the writer.
+//! `TaskCommand` runs one command on one task. Queued by `api` and `worker/heartbeats`; writes through `Writer`.
 
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ pub(crate) struct TaskCommand {
     pub row: Option<TaskRow>,
     /// The progress that is stored with a renewal.
     pub progress: Option<Progress>,
-    /// Must still hold: a task that a query found may have changed since.
+    /// Must still hold, because a task that a query found may have changed since.
     pub condition: Option<Arc<Condition>>,
 }
 

@@ -1,5 +1,5 @@
-//! `FileDatabase`: the open redb file: transactions on it, and its reopening after an error. Called by `Database`, and by `maintenance`
-//! for a file without an engine.
+//! `FileDatabase` runs transactions on the open redb file, and opens it again after an error. Called by `Database`, and by
+//! `maintenance/recover`, `maintenance/time_repair` and `engine/repair_time` for a file without an engine.
 
 #[cfg(test)]
 mod tests;
@@ -313,7 +313,7 @@ thread_local! {
 }
 
 /// Marks this thread as a holder of the handle. A callback that runs meanwhile (a log subscriber, `on_repair`) and calls the
-/// tracker is refused: it would wait for its own thread.
+/// tracker is refused, because it would wait for its own thread.
 struct Held;
 
 impl Held {

@@ -1,5 +1,5 @@
-//! `Database`: where a tracker keeps its rows: a redb file, or a store beside it. Called by the engine and `maintenance`; reads and writes
-//! the file or the store.
+//! `Database` runs transactions where a tracker keeps its rows: in a redb file, or in a store beside it. Called by `engine` and
+//! `maintenance/move_tasks`; `api/options`, `api/store` and `api/redb_store` choose its `Place`; reads and writes the file or the store.
 
 mod file_database;
 mod store_database;
@@ -188,7 +188,7 @@ impl Database {
     }
 }
 
-/// The time of a store; `None` where the clock of this process counts.
+/// The time of a store; `None` if the clock of this process counts.
 pub(super) fn store_time(source: impl Source) -> Option<crate::model::time::Micros> {
     source.working_set().and_then(|set| set.state().now)
 }

@@ -1,4 +1,5 @@
-//! `SubscriptionQueue`: what one subscription still delivers. Pure: the caller passes the time. `subscription` keeps it behind a lock.
+//! `SubscriptionQueue` holds the events that one subscription still delivers. Used by `subscription/mod.rs`, which keeps it behind a lock,
+//! and by `stream` and `thread`. Pure: the caller passes the time.
 //!
 //! Events are kept in a queue of bounded length. Progress is kept beside it, one value for each task, so that no amount of progress
 //! displaces an event. Both carry numbers of one sequence, so that they are delivered in order.
@@ -15,9 +16,9 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// The state of one subscription. `E` is a cheap handle of an event.
 pub(super) struct SubscriptionQueue<E> {
-    /// Number of events that wait, at most.
+    /// The most events that wait.
     capacity: usize,
-    /// Time between two deliveries of progress of one task, at least.
+    /// The shortest time between two deliveries of progress of one task.
     progress_interval: Duration,
     next_number: u64,
     events: VecDeque<QueuedEvent<E>>,

@@ -1,4 +1,5 @@
-//! `SubscriptionStream`: a subscription as a stream, for async programs (feature `tokio`). Made by `Subscription::stream`; in memory only.
+//! `SubscriptionStream` delivers a subscription as a stream, for async programs (feature `tokio`). Made by `Subscription::stream`, read by
+//! users; in memory only.
 
 use std::{
     fmt,
@@ -82,7 +83,7 @@ impl Stream for SubscriptionStream {
                 Next::Wait(due) => Some(due),
                 Next::Empty => None,
             };
-            // Under the lock, so that a push that follows wakes the task. A waker may be foreign code: it is dropped after the lock.
+            // Done under the lock, so that a push that follows wakes the task. A waker may be foreign code, so it is dropped after the lock.
             let replaced = state.waker.replace(context.waker().clone());
             drop(state);
             drop(replaced);

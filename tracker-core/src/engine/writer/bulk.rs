@@ -1,4 +1,4 @@
-//! Writes many new tasks of a kind that has neither unique keys nor a limit, in one pass over each table. Called by the action `SubmitMany`;
+//! Writes many new tasks of a kind that has neither unique keys nor a limit, in one pass over each table. Called by `engine/action/bulk`;
 //! writes through `storage/write/bulk`.
 
 use super::Writer;

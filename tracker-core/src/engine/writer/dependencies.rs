@@ -1,6 +1,6 @@
-//! Dependencies in a write transaction: set by submits and imports, resolved when the dependency ends, searched for cycles. Each write of a
-//! task queues the end of that task; a bounded part of its dependents is resolved in the same commit, and the leader commits the rest by the
-//! action `Propagate`.
+//! Sets dependencies, refuses cycles, and resolves a dependency when it ends: a bounded part of its dependents in the same commit, the rest
+//! by `Propagate`. Called by `engine/writer`, `engine/action/submit`, `engine/action/batch` and `portable/imported_task`; reads and writes
+//! the rows of dependencies and dependents.
 
 use std::collections::HashSet;
 
@@ -244,7 +244,7 @@ impl Writer<'_> {
         Ok(id.map_or_else(|| format!("a {}", kind.name), |id| format!("{} \"{id}\"", kind.name)))
     }
 
-    /// Propagates an end to `left` dependents at most, and stores what remains. `is_stored` is whether it is stored already.
+    /// Propagates an end to at most `left` dependents, and stores the rest of the propagation. `is_stored` is whether it is stored already.
     fn propagate_pending(
         &mut self,
         mut pending: PendingPropagation,

@@ -1,5 +1,5 @@
-//! `CommitEffects`: the effects of a transaction that are published once it is durable: events, ends of tasks, and wake-ups of other threads.
-//! Filled by the writer, published by the leader; in memory only.
+//! `CommitEffects` holds the effects of a transaction that are published once it is durable: events, ends of tasks, and wake-ups of other
+//! threads. Filled by `engine/writer` and `engine/action`, published by `engine/group_commit` and `api/store`; in memory only.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -38,9 +38,9 @@ pub(crate) struct CommitEffects {
     pub change: u64,
     /// Whether a task may have become startable, so that idle workers must wake up.
     pub may_start: bool,
-    /// Whether other processes have committed since this one last saw the file: idle workers must wake up too.
+    /// Whether other processes have committed since this one last saw the file, so that idle workers must wake up too.
     pub others_committed: bool,
-    /// Whether dependents are left to update: another commit must continue.
+    /// Whether dependents are left to update, so that another commit must continue.
     pub propagation_pending: bool,
     /// Fences of attempts in this process that this transaction cancelled.
     pub cancelled: Vec<u64>,

@@ -1,5 +1,5 @@
-//! Expired leases: ended, or renewed if a worker of this process still holds them. Called by the writer before each command, and by claims,
-//! starts, moves, submits and rescues; decides by the rules and writes the rows of the task.
+//! Ends an expired lease, or renews it if a worker of this process still holds it. Called by `Writer::decide` before each command, and by
+//! `engine/action`; decides by the rules and writes the rows of the task.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     storage::write::change::TaskChange,
 };
 
-/// Number of expired leases that one claim ends at most, per status.
+/// The most expired leases per status that one claim ends.
 const SWEEP: usize = 256;
 
 impl Writer<'_> {
@@ -101,7 +101,7 @@ impl Writer<'_> {
         decided
     }
 
-    /// Marks a task whose payload cannot be read: no claim finds it.
+    /// Marks a task whose payload cannot be read, so that no claim finds it.
     pub(crate) fn mark_unreadable(&mut self, kind: &Kind, task: TaskRef, header: &Header) -> Result<()> {
         let marked = Header { unreadable: true, ..header.clone() };
         self.mark_dirty();

@@ -1,5 +1,6 @@
-//! `Writer`: one write transaction: finds tasks, calls the rules, writes their decisions, and gathers the effects that are published after the
-//! commit. Created by the leader of a commit group or a user transaction; used by actions.
+//! `Writer` is one write transaction: it finds tasks, calls the rules, writes their decisions, and gathers the effects that are published
+//! after the commit. Made by `engine/group_commit` and `engine/free_leases`; used by `engine/action`, the actions of `api`, `portable` and
+//! `maintenance/recover`.
 
 mod batches;
 mod bulk;

@@ -1,6 +1,6 @@
-//! The numbers that a file or a store assigns: sequence numbers and fences. They only rise, so none is assigned twice. Called by the writer and
-//! its actions. Those of a file change in the file state in memory, which the writer stores at the end of the transaction; those of a store
-//! come from its sequences.
+//! Assigns the numbers of a file or a store, sequence numbers and fences, which only rise, so that none is assigned twice. Called by
+//! `engine/writer`, `engine/action`, `portable/imported_task` and `maintenance/recover`. Changes the file state in memory, or takes numbers
+//! from the sequences of a store.
 
 use super::Writer;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// The next fence of a store may follow one that another process has assigned meanwhile: so often, it is asked for another.
+/// How often a store is asked for a fence. A reserved one may be lower than one that another process has assigned to the task meanwhile.
 const FENCE_ATTEMPTS: usize = 4;
 
 impl Writer<'_> {
@@ -75,7 +75,7 @@ impl Writer<'_> {
         Ok(fence)
     }
 
-    /// Begins the fences at this one, where they would begin before it.
+    /// Begins the fences at this one, if they would begin before it.
     pub(crate) fn raise_fence(&mut self, fence: u64) -> Result<()> {
         self.mark_dirty();
         if let Some(set) = self.working_set() {
@@ -85,7 +85,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Begins the sequence numbers at this one, where they would begin before it.
+    /// Begins the sequence numbers at this one, if they would begin before it.
     pub(super) fn raise_seq(&mut self, seq: u64) -> Result<()> {
         if let Some(set) = self.working_set() {
             return set.raise_numbers(NumberSeries::Sequence, seq);
@@ -104,7 +104,7 @@ pub(super) fn after(number: u64) -> Result<u64> {
     number.checked_add(1).ok_or_else(exhausted)
 }
 
-/// No file reaches the last number by counting: its numbers were written by something else.
+/// No file reaches the last number by counting, so its numbers are damaged.
 fn exhausted() -> Error {
     Error::corrupted("tracker.meta", "file_state", "a number that only rises stands at its end")
 }

@@ -1,5 +1,6 @@
-//! Writes of rows that no command decides: all tasks of a kind that gets another definition, and tasks and batches that come from another file.
-//! Called by `Register`, import and recovery. `unblocked_heads` is the part of a claim that writes head lists.
+//! Writes rows that no command decides: all tasks of a kind that gets another definition, and tasks and batches that come from another
+//! file. Called by `engine/action/register`, `portable` and `maintenance/recover`, and `unblocked_heads`, which writes head lists, by
+//! `engine/action/claim`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -55,7 +56,7 @@ impl Writer<'_> {
     }
 
     /// Inserts the rows that a task has by the new definition of its kind and not by the old one. The former rows of all tasks
-    /// are gone by then: a unique key of the new definition may have the bytes of another key of the old one.
+    /// are gone by then, because a unique key of the new definition may have the bytes of another key of the old one.
     pub(crate) fn insert_later_rows(&mut self, redefined: &Redefined<'_>) -> Result<()> {
         let Redefined { old, new, task, header, old_row, new_row, successor } = *redefined;
         let (before, after) = redefined.rows();
@@ -152,7 +153,7 @@ impl Writer<'_> {
         self.new_seq()
     }
 
-    /// Marks a kind as stale: tasks were imported without their type, so its keys are rebuilt when the type opens the kind.
+    /// Marks a kind as stale after an import of tasks without their type, so that its keys are rebuilt when the type opens the kind.
     #[cfg(feature = "json")]
     pub(crate) fn mark_stale(&mut self, kind: u32) -> Result<()> {
         let kind = self.kind(kind)?;

@@ -1,4 +1,5 @@
-//! Writes of schedules and budgets in a transaction. Called by their actions, recovery and import; one row for each call.
+//! Writes schedules and budgets in a transaction. Called by `engine/action/schedule`, `engine/action/budget`, `portable` and
+//! `maintenance/recover`; one row for each call.
 
 use super::Writer;
 use crate::model::{error::Result, schedule::row::ScheduleRow};

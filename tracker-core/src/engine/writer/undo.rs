@@ -1,5 +1,5 @@
-//! `Undo`: a log of the changes of several steps, which take effect together or not at all. If a step fails, the changes are reverted in
-//! reverse order. Used by submits, finishes, schedules, batches and imports; reads and writes the rows of their tasks.
+//! `Undo` logs the changes of several steps, which take effect together or not at all. If a step fails, the changes are reverted in reverse
+//! order. Used by `engine/action`, `engine/writer` and `portable/imported_task`; reads and writes the rows of their tasks.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub(super) struct TaskUndo {
     new_row: Option<TaskRow>,
     #[expect(clippy::option_option, reason = "outside: whether it changes; inside: what it becomes")]
     successor: Option<Option<TaskRow>>,
-    /// The history before: a new attempt may have removed the oldest one.
+    /// The history before, because a new attempt may have removed the oldest one.
     runs: HistoryRows,
 }
 
