@@ -1,7 +1,7 @@
-//! Items that generated code of `tracker-derive` needs besides the public ones. Not part of the public interface. Look-ups and imports use
-//! `join_encoded` too.
+//! Provides items that generated code of `tracker-derive` needs besides the public ones. Not part of the public interface.
+//! `api/tasks/lookup` and `portable/value` use `join_encoded` too.
 
-// Without a path to these through this crate, the compiler calls `TrackedTask` sealed where a `Serialize` is missing.
+// Without a path to these through this crate, the compiler calls `TrackedTask` sealed if a `Serialize` is missing.
 pub use serde::{Serialize, de::DeserializeOwned};
 pub use uuid::Uuid;
 

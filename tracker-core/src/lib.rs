@@ -32,7 +32,7 @@
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // **Open.** `Tracker::open("downloads.redb")?` makes the file where there is none.
+//! // **Open.** `Tracker::open("downloads.redb")?` makes the file if there is none.
 //! let tracker = Tracker::in_memory()?;
 //! let downloads = tracker.tasks::<Download>()?;
 //!

@@ -1,4 +1,4 @@
-//! The public modules: each re-exports the types of one subject. Only `lib.rs` uses this file.
+//! Defines the public modules: each re-exports the types of one subject. Only `lib.rs` uses this file.
 //!
 //! `worker`, `maintenance` and `portable` are public modules too; their `mod.rs` lists what is public.
 

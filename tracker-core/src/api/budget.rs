@@ -1,5 +1,5 @@
-//! Budgets of resources that the file has for all processes: stored, listed, removed. Called by users and `live/perform`; reads rows, and
-//! writes through the engine. Claims and submits apply them.
+//! Stores, lists and removes the budgets of resources that the file has for all processes. Called by users, `tracker-cli` and
+//! `api/live/perform`; reads rows, and writes through `Engine`. `engine/action/claim` and `engine/action/submit` apply them.
 
 use super::tracker::Tracker;
 use crate::{
@@ -50,7 +50,7 @@ impl Tracker {
         self.shared.engine.call(SetBudget { resource: resource.to_owned(), amount: Some(amount) }).map(drop)
     }
 
-    /// Removes the budget of a resource from the file: it then holds nothing back.
+    /// Removes the budget of a resource from the file, so that it holds nothing back.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the file has no such budget. Or a [storage error](crate::ErrorKind#storage-errors).

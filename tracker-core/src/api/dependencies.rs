@@ -1,4 +1,5 @@
-//! Reads of dependencies and dependents of a task. Called by users, and for their names by plans, `explain` and batches; reads only.
+//! Reads the dependencies and dependents of a task. Called by users, and for the names of tasks by `api/inspect/plan`, `api/tasks/lookup`
+//! and `api/batch`; writes nothing.
 
 use crate::model::dependency::{Dependency, DependencyTarget, TaskName};
 use crate::{
@@ -21,7 +22,7 @@ impl<T: Schema> Tasks<T> {
         self.known(&id.to_key(), |rows, task| rows.named_dependencies(task, usize::MAX))
     }
 
-    /// Returns the tasks that wait for this one, at most `most`.
+    /// Returns up to `most` of the tasks that wait for this one.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
@@ -46,7 +47,7 @@ impl<T: Schema> Tasks<T> {
 }
 
 impl<S: Source> Tables<S> {
-    /// Names the unresolved dependencies of a task, at most `most` of them.
+    /// Names up to `most` of the unresolved dependencies of a task.
     pub(crate) fn named_dependencies(&mut self, waiter: TaskRef, most: usize) -> Result<Vec<Dependency>> {
         let dependencies = self.dependencies(waiter, most)?.into_iter();
         Ok(dependencies.filter_map(|(on, on_failure)| Some(Dependency { on: on?, on_failure })).collect())

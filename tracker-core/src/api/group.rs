@@ -1,4 +1,4 @@
-//! `TaskGroup`: several tasks that are submitted in one commit. Called by users; each group is one action of the engine.
+//! `TaskGroup` submits several tasks in one commit. Called by users; each group is one action of `Engine`.
 
 use std::{fmt, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Handlers: the values that they may return, and the outcome that is stored for each. Called by `Tasks::run` and workers; runs user code,
-//! guarded, and touches no row.
+//! Turns the value that a handler returns into the outcome that is stored. Called by `api/tasks/run` and `worker`; runs user code, guarded,
+//! and touches no row.
 
 use std::{
     any::Any,
@@ -50,7 +50,7 @@ pub enum RunError {
     Handler(Box<dyn StdError + Send + Sync>),
     /// Another worker has the task now; nothing was stored.
     LeaseLost(Error),
-    /// The file, not the task: nothing is held against the task.
+    /// The file failed and not the task, so no failure is counted.
     Storage(Error),
 }
 
@@ -174,7 +174,7 @@ impl Left {
         }
     }
 
-    /// Adds a panic that came after the handler: the attempt fails by it, also if the handler asked for another outcome.
+    /// Adds a panic that came after the handler. The attempt fails by it, also if the handler asked for another outcome.
     fn fail_by(&mut self, panic: Failure) {
         self.outcome = match self.outcome {
             Outcome::GiveUp => Outcome::GiveUp,
@@ -269,7 +269,7 @@ fn finish_action<T: TrackedTask>(execution: &mut Execution<T>, left: &mut Left) 
     action
 }
 
-/// Redacts a failure. Where the user's function panics, nothing of the text is kept: it may hold secrets.
+/// Redacts a failure. If the user's function panics, nothing of the text is kept, because it may hold secrets.
 fn redacted<T: TrackedTask>(execution: &Execution<T>, failure: Failure) -> Failure {
     let panicked = failure.panicked;
     guarded("redact", || execution.shared().failure(failure)).unwrap_or_else(|_| Failure {

@@ -1,5 +1,5 @@
-//! `ImportOptions` and `Imported`: the options and the result of an import. Given to and returned by `portable/import` and live commands.
-//! Plain data.
+//! `ImportOptions` and `Imported` are the options and the result of an import. Used by users, `tracker-cli`, `portable/import` and
+//! `api/live`; plain data.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,7 @@ impl ImportOptions {
         self
     }
 
-    /// Takes times of what has happened (`created`, `updated`, `started`, `ended`, …) also where they lie more than a day
+    /// Takes times of what has happened (`created`, `updated`, `started`, `ended`, …) also if they lie more than a day
     /// after now. For files whose clock was ahead; without it such lines are refused.
     ///
     /// ```
@@ -72,7 +72,7 @@ pub struct Imported {
     pub new: u64,
     /// Tasks whose id was there: they stay as they are.
     pub existing: u64,
-    /// Lines that could not be read, where the import went on.
+    /// Lines that could not be read, if the import continued after them.
     pub refused: u64,
     /// The first hundred of these lines.
     pub errors: Vec<LineError>,

@@ -1,4 +1,4 @@
-//! `KindName`: the name of a kind made of parts. Called by users; reads environment variables.
+//! `KindName` builds the name of a kind from parts. Called by users; reads environment variables.
 
 use std::env;
 
@@ -34,7 +34,7 @@ impl KindName {
         Self::default()
     }
 
-    /// Adds a part: what is given, else the value of an environment variable. Empty counts as missing.
+    /// Adds a part: the given text, else the value of an environment variable. Empty counts as missing.
     #[must_use]
     pub fn part(mut self, what: &str, given: Option<&str>, variable: &str) -> Self {
         let given = given.filter(|given| !given.is_empty()).map(ToOwned::to_owned);

@@ -1,5 +1,5 @@
-//! The public calls: `Tracker`, `Tasks`, `Execution`, `Query`, `Batch` and their options, blocking and async. Called by users, `worker`,
-//! `portable` and `maintenance`; acts through the engine.
+//! Defines the public calls: `Tracker`, `Tasks`, `Execution`, `Query`, `Batch` and their options, blocking and async. Called by users,
+//! `worker`, `portable` and `maintenance`; acts through `Engine`.
 
 #[cfg(feature = "tokio")]
 pub(crate) mod asynchronous;

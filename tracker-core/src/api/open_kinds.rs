@@ -1,5 +1,5 @@
-//! `OpenKinds`: the names of kinds that are open, each as one type, and the definitions of those that were open. Called by `Tracker` and
-//! `portable`; touches memory only.
+//! `OpenKinds` keeps the names of kinds that are open, each as one type, and the definitions of those that were open. Used by
+//! `api/tracker`, `api/shared`, `api/tasks` and `portable`; in memory only.
 
 use std::{
     any::TypeId,
@@ -35,7 +35,7 @@ pub(crate) struct OpenKind {
     /// Decodes a payload as the type.
     #[cfg(feature = "json")]
     pub typed: Option<codec::Typed>,
-    /// The type of the ids, where the type declares one.
+    /// The type of the ids, if the kind's type declares one.
     #[cfg(feature = "json")]
     pub id_type: Option<ValueType>,
 }

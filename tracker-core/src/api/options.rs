@@ -1,4 +1,5 @@
-//! `Options`: how a tracker opens its file. Called by users; `open` hands over to storage and engine.
+//! `Options` states how a tracker opens its file. Called by users, `tracker-cli`, `api/store`, `api/redb_store` and `maintenance`; `open`
+//! hands over to `Tracker` and `Engine`.
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
@@ -83,7 +84,7 @@ impl Options {
 
     /// Opens a file on a network file system (NFS, SMB, 9p, sshfs and others) too; without this such a file is refused. Its locks may not
     /// keep other computers out, so that two of them can write at once and damage the file, and an acknowledged call may be lost. Allow it
-    /// only where a single computer uses the file, and the server stores what a flush acknowledges.
+    /// only if a single computer uses the file, and the server stores what a flush acknowledges.
     ///
     /// Linux and macOS are examined, other systems are not. The source of [`Tracker::recover`] and the
     /// copy of [`Tracker::backup`] may be on any file system.
@@ -93,7 +94,7 @@ impl Options {
         self
     }
 
-    /// Sets the clock: those of the system by default.
+    /// Sets the clock. The default is the clock of the system.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -165,7 +166,7 @@ impl Options {
         self
     }
 
-    /// Sets when submits without a [`SubmitOptions::durability`](crate::submit::SubmitOptions) of their own are answered: when they are on
+    /// Sets when submits without their own [`SubmitOptions::durability`](crate::submit::SubmitOptions) are answered: when they are on
     /// disk, by default.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
@@ -248,7 +249,7 @@ impl Options {
         self
     }
 
-    /// Opens the file for work, and creates it where there is none. Where the sharing mode proves that no other process
+    /// Opens the file for work, and creates it if there is none. If the sharing mode proves that no other process
     /// works on it, tasks that a dead one held are free at once.
     ///
     /// # Errors

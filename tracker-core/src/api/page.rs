@@ -1,5 +1,5 @@
-//! Pages of queries: a page with its rows and the tasks that could not be read, and the cursor after it. Made by `query`;
-//! plain data.
+//! `Page` holds the rows of one page of a query and the tasks that could not be read, and `Cursor` the position after it. Made by
+//! `api/query` and `api/record`, read by users, `tracker-cli` and `tracker-web`; plain data.
 
 use std::{fmt, ops::Deref, str::FromStr};
 
@@ -17,7 +17,7 @@ pub struct Cursor(pub(crate) ListingPosition);
 
 /// The tasks of a query, or of a page of it. It derefs to the slice of its items.
 ///
-/// A task that cannot be decoded does not keep the others back: it is listed in [`unreadable`](Self::unreadable).
+/// A task that cannot be decoded does not keep the others back, and is listed in [`unreadable`](Self::unreadable).
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -44,7 +44,7 @@ pub struct Page<R> {
     pub items: Vec<R>,
     /// The tasks that were found and cannot be decoded, in the order of the query. They count towards its limit.
     pub unreadable: Vec<UnreadableTask>,
-    /// Where the next page begins, if there may be one. A query that must look at every task gives it too where it
+    /// The position of the next page, if there may be one. A query that must look at every task gives it too if it
     /// stopped looking, so that a page may have few items, or none, and yet be followed by another.
     pub next: Option<Cursor>,
     /// How many tasks the query is about, if [`Query::page_with_total`](crate::query::Query::page_with_total) counted them.

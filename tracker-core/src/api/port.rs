@@ -1,6 +1,6 @@
-//! A port is how a call waits for its answer: on the thread, or in a future. Each call of `api` that waits is written once, over a
-//! [`Port`]; the macro `calls!` makes its blocking and its async method, with one documentation text. Used by `api`; acts through the
-//! engine.
+//! `Port` is the way in which a call waits for its answer: on the thread, or in a future. Each call of `api` that waits is written once
+//! over it; `calls!` makes the blocking and the async method, with one documentation text. Used by `api` and `worker/stop_handle`; acts
+//! through `Engine`.
 
 use std::{
     future::ready,
@@ -22,7 +22,7 @@ use crate::{
 
 /// How a call hands actions to the engine and waits for the answers.
 pub(crate) trait Port: Copy + Send {
-    /// Whether a dropped execution is given back: the cancellation of a future looks like a drop.
+    /// Whether a dropped execution is given back, because the cancellation of a future looks like a drop.
     const RELEASES_ON_DROP: bool;
 
     /// Runs an action. The answer comes when it is durable.
@@ -38,13 +38,13 @@ pub(crate) trait Port: Copy + Send {
         actions: Vec<A>,
     ) -> impl Future<Output = Result<Vec<Result<A::Out>>>> + Send;
 
-    /// Waits for room in the queue, where [`call`](Self::call) does not wait for it itself.
+    /// Waits for room in the queue, if [`call`](Self::call) does not wait for it itself.
     fn room(self, shared: &Shared) -> impl Future<Output = ()> + Send;
 
     /// Queues an action without an answer.
     fn post<A: Action>(self, shared: &Shared, action: A) -> impl Future<Output = Result<()>> + Send;
 
-    /// Waits until a signal is no longer `seen`, at most this long.
+    /// Waits until a signal is no longer `seen`, for `at_most` at the longest.
     fn changed(self, signal: &Signal, seen: u64, at_most: Option<Duration>) -> impl Future<Output = ()> + Send;
 
     /// Claims tasks. If the caller is gone before the answer comes, they are given back.

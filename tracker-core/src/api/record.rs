@@ -1,4 +1,5 @@
-//! `Record`: a stored task with everything known of it. Made by look-ups, queries, waits and submits that return the record; plain data.
+//! `Record` is a stored task with everything known of it. Made by `api/tasks/lookup`, `api/query`, `api/tasks/ends` and `api/tasks/submit`;
+//! plain data. Making it decodes the payload.
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,7 +37,7 @@ pub struct Record<T, S> {
     pub created_at: DateTime<Utc>,
     /// When its status last changed.
     pub updated_at: DateTime<Utc>,
-    /// When it is due, where it waits.
+    /// When it is due, if it waits.
     pub due_at: DateTime<Utc>,
     /// Claims since the submit, less those given back.
     pub attempts: u32,
@@ -60,7 +61,7 @@ pub struct Record<T, S> {
     pub batch: Option<u64>,
     /// Rises with every change of the stored task.
     pub revision: u32,
-    /// The fingerprint of the task as it was submitted, where its type has one.
+    /// The fingerprint of the task as it was submitted, if its type has one.
     pub fingerprint: Option<u64>,
     /// The nominal time of the task, if it is an occurrence of a schedule.
     pub scheduled_at: Option<DateTime<Utc>>,

@@ -1,4 +1,4 @@
-//! The calls that name types of redb, as extension traits: code that does not import them works with any store. Called by users; opens
+//! Adds the calls that name types of redb, as extension traits: code that does not import them works with any store. Called by users; opens
 //! tables of the user's own.
 
 use std::{io, sync::Arc};
@@ -38,10 +38,10 @@ impl<'t> TransactionExt<'t> for Transaction<'_, 't> {
 
 /// Adds reads of redb tables to [`Tracker`].
 pub trait TrackerExt {
-    /// Reads a table of your own as of the last commit, also in a file that is opened only for inspection. Returns `None` if
+    /// Reads a table of your own in the state of the last commit, also in a file that is opened only for inspection. Returns `None` if
     /// the file has no table of this name.
     ///
-    /// The file does not reuse the pages of the snapshot until `read` returns: keep it short.
+    /// The file does not reuse the pages of the snapshot until `read` returns, so keep it short.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the name is reserved, or the table holds other types; [`ErrorKind::Unsupported`] if the tracker is in a

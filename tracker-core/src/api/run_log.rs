@@ -1,4 +1,4 @@
-//! `RunLog`: a `tracing` layer that writes the log of each run as text. Created by users; writes to the given writer.
+//! `RunLog` is a `tracing` layer that writes the log of each run as text. Made by users; writes to the given writer.
 
 use std::{
     fmt,
@@ -44,7 +44,7 @@ const WIDTH: usize = 80;
 pub struct RunLog<W>(Mutex<W>);
 
 impl<W: Write> RunLog<W> {
-    /// Writes to `out`, such as `std::io::stderr()` or a file. What it cannot write is lost.
+    /// Writes to `out`, such as `std::io::stderr()` or a file. Text that it cannot write is lost.
     pub fn new(out: W) -> Self {
         Self(Mutex::new(out))
     }

@@ -1,5 +1,5 @@
-//! `Schema`: how a `Tasks` handle knows its kind: from the Rust type, or from the file (`Untyped`). Implemented for every tracked task;
-//! used by all handles of one kind. Decodes payloads, and touches no row.
+//! `Schema` gives a `Tasks` handle its kind: from the Rust type, or from the file (`Untyped`). Implemented for every tracked task; used by
+//! all handles in `api`, and by `portable/export`. Decodes payloads, and touches no row.
 
 use crate::model::{
     codec::{self, PayloadCodecs},

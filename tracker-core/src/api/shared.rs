@@ -1,5 +1,6 @@
-//! `Shared`: the state that all handles of an open tracker share: the engine, the running pools, the schedules, the open kinds and the
-//! server of live commands. Made by `Tracker`; its last drop stops the threads and closes the engine.
+//! `Shared` is the state that all handles of an open tracker share: the engine, the running pools, the schedules, the open kinds and the
+//! server of live commands. Made by `Tracker`, used by `api`, `worker` and `portable`; its last drop stops the threads and closes the
+//! engine.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -99,7 +100,7 @@ impl Shared {
     /// A text as it may be stored, logged and published: without secrets, and of at most `most` bytes.
     pub(crate) fn text(&self, text: impl Into<String>, most: usize) -> String {
         let mut text = text.into();
-        // Before it is cut: half a secret would not be known for one.
+        // Done before it is cut, because half a secret would not be recognised.
         if let Some(redact) = &self.redact {
             redact(&mut text);
         }
@@ -121,7 +122,7 @@ impl Shared {
         self.engine.kinds().get(id).cloned().ok_or_else(gone)
     }
 
-    /// The kind as these rows describe it: another process may have changed it since this one looked.
+    /// The kind as these rows describe it, because another process may have changed it since this one read it.
     pub(crate) fn kind_in(&self, rows: &mut Tables<Reading<'_>>, id: u32) -> Result<Arc<Kind>> {
         let known = self.engine.kinds();
         if rows.file_state()?.schema == known.schema {

@@ -1,5 +1,5 @@
-//! The shutdown of worker pools: the pools that run on a tracker, the wait for their end, and the handlers that have not returned. Workers
-//! register here; called by `Tracker::shutdown` and the handles of workers. In memory only.
+//! Shuts worker pools down: keeps the pools that run on a tracker, waits for their end, and names the handlers that have not returned.
+//! `worker` registers here; called by `Tracker::shutdown` and the handles in `worker`. In memory only.
 
 use std::{
     cell::Cell,
@@ -150,7 +150,7 @@ pub(crate) fn refuse_inside(pools: &[Arc<dyn RunningPool>]) -> Result<()> {
     Ok(())
 }
 
-/// Stops the pools, and waits until they have ended, at most this long.
+/// Stops the pools, and waits up to `within` until they have ended.
 pub(crate) async fn shut_down(port: impl Port, pools: &[Arc<dyn RunningPool>], within: Duration) -> Shutdown {
     let deadline = Instant::now().checked_add(within);
     for pool in pools {
@@ -176,7 +176,7 @@ calls! {
     impl[] Tracker => self;
     impl[] AsyncTracker => &self.0;
 
-    /// Stops all workers of this tracker, and waits until they have ended, at most this long. Workers that are started later start no
+    /// Stops all workers of this tracker, and waits up to `within` until they have ended. Workers that are started later start no
     /// handler. Handlers that return in time end with their own outcome, and the result names the others; see
     /// [`StopHandle::shutdown`](crate::worker::StopHandle::shutdown). The file stays open: [`close`](Tracker::close) it afterwards.
     ///
@@ -200,7 +200,7 @@ calls! {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) in a handler on a thread of one of the workers: it would wait for itself.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) in a handler on a thread of one of the workers, because it would wait for itself.
     ///
     /// # Panics
     /// The async call panics outside a tokio runtime whose time driver is enabled.

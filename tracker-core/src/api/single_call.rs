@@ -1,5 +1,5 @@
-//! Calls that are one action. The macro `single_calls!` makes the blocking, the async and the deferred method of each from one definition:
-//! the action, and the function that makes the result of its answer. Used by `api/tasks/`.
+//! Makes the blocking, the async and the deferred method of a call that is one action, by the macro `single_calls!`, from one definition:
+//! the action, and the function that turns its answer into the result. Used by `api/tasks` and `api/deferred`; acts through `Engine`.
 
 use crate::{
     api::{port::Port, shared::Shared},
@@ -7,7 +7,7 @@ use crate::{
     model::error::Result,
 };
 
-/// An action, and what is made of its answer.
+/// An action, and the result that its answer becomes.
 pub(crate) struct SingleCall<A, F> {
     pub action: A,
     pub finish: F,

@@ -1,4 +1,5 @@
-//! Opening a tracker on a store beside the file, and transactions in a unit of work of the store. Called by users and by the crates of stores.
+//! Opens a tracker on a store beside the file, and runs transactions in a unit of work of the store. Called by users and by crates of
+//! stores such as `tracker-postgres`; reads and writes the store through `Engine`.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! Subscriptions of a tracker or a kind, and their filters. Called by users; registers in the engine.
+//! Subscribes to a tracker or a kind, with filters. Called by users and `api/live/server`; registers in `Engine`. Writes nothing, but
+//! `subscribe_with_snapshot` waits for a commit and runs the user's `read`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -117,7 +118,7 @@ impl SubscriptionBuilder {
         let shared = self.shared.clone();
         let subscription = self.subscribe();
         if !shared.engine.file().is_read_only() {
-            // A transaction that began before the subscription makes no events for it: its changes must be in the snapshot.
+            // A transaction that began before the subscription makes no events for it, so its changes must be in the snapshot.
             shared.engine.call(Flush)?;
         }
         Ok((subscription, read()?))

@@ -1,4 +1,4 @@
-//! `Ticket`: a detached execution as text, which can be stored and resumed. Pure; made by `Execution::detach`, read by `resume_ticket`.
+//! `Ticket` is a detached execution as text, which can be stored and resumed. Made by `Execution::detach`, read by `resume_ticket`; pure.
 
 use std::{fmt, str::FromStr};
 

@@ -1,4 +1,5 @@
-//! `Tracker`: the open file, the entry to all other calls. Called by users; owns the engine through `Shared`.
+//! `Tracker` is the open file or store, the entry to all other calls. Called by users, `portable`, `maintenance` and all of `api`; owns
+//! `Engine` through `Shared`, and acts through it.
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
@@ -65,7 +66,7 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// Opens a tracker file with the default options, and creates it where there is none.
+    /// Opens a tracker file with the default options, and creates it if there is none.
     ///
     /// # Errors
     /// As [`Options::open`].
@@ -193,7 +194,7 @@ impl Tracker {
     /// Runs `work` in one transaction: the calls of tasks made through it, and the caller's own redb tables, are all
     /// durable together or not at all. An error, a panic or a lost lease rolls everything back.
     ///
-    /// It runs on this thread, and other commits wait for it: keep it short. Other calls of this tracker inside it are refused.
+    /// It runs on this thread, and other commits wait for it, so keep it short. Other calls of this tracker inside it are refused.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -254,7 +255,7 @@ impl Tracker {
         Ok(batch.map(|batch| Batch::new(&self.shared, number, &batch.label)))
     }
 
-    /// Returns the batches, the latest first, at most `most`.
+    /// Returns up to `most` batches, the latest first.
     ///
     /// # Errors
     /// The file cannot be read.

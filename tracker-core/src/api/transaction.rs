@@ -1,5 +1,5 @@
-//! `Transaction`: the user's own transaction, with the calls that may run inside it. Made by `Tracker::transaction` and
-//! `Execution::succeed_with`; writes through the engine's writer.
+//! `Transaction` is the user's own transaction, with the calls that may run inside it. Made by `Tracker::transaction`,
+//! `Execution::succeed_with` and `api/store`; writes through `Writer`.
 
 use std::{
     fmt,
@@ -75,7 +75,7 @@ impl<'a, 't> Transaction<'a, 't> {
     fn run<A: Action>(&mut self, action: &A) -> Result<A::Out> {
         let before = self.writer.writes();
         catch_redb_panic("writing", || action.run(self.writer)).inspect_err(|error| {
-            // An action may be half done, or redb may have panicked: the transaction is not committed, even if the caller ignores the error.
+            // An action may be half done, or redb may have panicked, so the transaction is not committed, even if the caller ignores the error.
             let damage = error.stops_a_batch() || error.kind() == ErrorKind::Corrupted;
             if damage || !error.is_refusal() && self.writer.writes() != before {
                 self.writer.poison(error);

@@ -1,5 +1,6 @@
-//! Operations on a whole file: verify it, recover a damaged one, back it up, move its tasks, repair its time. Called by users and the CLI, as
-//! methods of `Tracker` and `Options`. `verify` and `backup` read an open tracker; the others open their files themselves and write them.
+//! Operates on a whole file: verifies it, recovers a damaged one, backs it up, moves its tasks, repairs its time. Called by users and
+//! `tracker-cli`, as methods of `Tracker` and `Options`. `verify` and `backup` read an open tracker; the others open their files themselves
+//! and write them.
 
 pub(crate) mod backup;
 pub(crate) mod move_tasks;

@@ -1,5 +1,5 @@
-//! The time that a file has reached, and its repair where a wrong clock set it ahead. Called by users and the CLI; the repair opens the
-//! file without an engine, and writes it in one commit.
+//! Tells the time that a file has reached, and repairs it if a wrong clock set it ahead. Called by users and `tracker-cli`; the repair
+//! opens the file without an engine, and writes it in one commit.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ pub struct FileTime {
 }
 
 impl FileTime {
-    /// Returns how far the file's time is ahead of the clock; zero where it is not.
+    /// Returns how far the file's time is ahead of the clock; zero if it is not.
     ///
     /// Up to a few milliseconds are usual. Where it is minutes or more, a clock was or is wrong, and
     /// [`Options::repair_time`](crate::Options::repair_time) helps.
@@ -52,7 +52,7 @@ pub struct TimeRepair {
     pub after: DateTime<Utc>,
     /// How many tasks had a time that lay ahead.
     pub tasks: u64,
-    /// The tasks that wait for another due time now, at most the first 1,000.
+    /// The first 1,000 of the tasks that wait for another due time now.
     pub redated: Vec<RedatedTask>,
 }
 
@@ -87,7 +87,7 @@ impl Options {
     ///
     /// A file's time never goes back by itself, so that a clock that was set ahead once stops the delays of all tasks
     /// while no process has the file open (see [`FileTime`](crate::maintenance::FileTime)). First make sure that the clock is right
-    /// now: with a clock that is behind, this would move true times.
+    /// now, because a clock that is behind would move true times.
     ///
     /// The file is opened exclusively, so that no process works on it. One commit then replaces every time that lies
     /// after the clock's:
@@ -123,7 +123,7 @@ fn repair(path: &Path, options: FileOptions, patience: Duration, clock: &Arc<dyn
     if !path.exists() {
         return Err(Error::new(ErrorKind::Io, format!("{}: there is no file here; check the path", path.display())));
     }
-    // Exclusively: then every lease but those of tickets is one of a dead process, and no other process has a time in memory.
+    // Opened exclusively, so that every lease but those of tickets is one of a dead process, and no other process has a time in memory.
     let options = FileOptions { sharing: Sharing::Exclusive, ..options };
     let database = FileDatabase::open(Location::Path(path.to_owned()), options, false, patience)?;
     let now = micros_at(clock.now().wall);

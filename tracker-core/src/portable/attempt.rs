@@ -1,4 +1,4 @@
-//! The JSON form of attempts, with the conversions in both directions. Called by `task`; pure.
+//! Converts attempts to JSON and back. Called by `task` and `imported_task`; pure.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! The JSON form of batches, with their counters and follow-up. Called by `line`, `export` and `import`; `put` writes through the engine's
-//! writer.
+//! Converts batches, with their counters and follow-up, to JSON and back. Called by `line`, `export` and `import`; `put` writes through
+//! `Writer`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -70,7 +70,7 @@ struct PortableCompletionRate {
 #[serde(deny_unknown_fields)]
 struct PortableFollowUp {
     kind: String,
-    /// Left out where it is given when the task is submitted.
+    /// Left out if it is generated when the task is submitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<PortableId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! `PortableBudget`: the line of a budget of a resource. Called by `line`, `export` and `import`; `put` writes through the engine's writer.
+//! `PortableBudget` is the line of a budget of a resource. Used by `line`, `export` and `import`; `put` writes through `Writer`.
 
 use serde::{Deserialize, Serialize};
 

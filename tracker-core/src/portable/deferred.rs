@@ -1,12 +1,12 @@
-//! `DeferredLines`: lines that wait for other lines, such as a task before its dependency, and the report of lines whose other line never
-//! comes. Called by `import`; in memory only.
+//! `DeferredLines` keeps lines that wait for other lines, such as a task before its dependency, and reports those whose other line never
+//! comes. Used by `import`; in memory only.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{dependency::AwaitedDependency, line::Numbered};
 use crate::model::error::{Error, Result};
 
-/// How many bytes of lines are held at most.
+/// The most bytes of lines that are held.
 const HELD_BYTES: usize = 64 << 20;
 
 /// How many members of a dependency cycle an error names.

@@ -1,5 +1,5 @@
-//! The JSON form of dependencies. Called by `task`, `export`, `import`, `imported_task` and `deferred`; looks up tasks and batches, and opens a
-//! missing batch, through the engine's writer.
+//! Converts dependencies to JSON and back. Called by `task`, `export`, `import`, `imported_task` and `deferred`; looks up tasks and
+//! batches, and opens a missing batch, through `Writer`.
 
 use std::{fmt, sync::Arc};
 

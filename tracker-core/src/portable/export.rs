@@ -1,4 +1,4 @@
-//! Export of tasks and batches as JSON lines. Called by users and the CLI; reads only.
+//! Exports tasks and batches as JSON lines. Called by users and `tracker-cli`; reads the file, and writes only to the given writer.
 
 use std::{io::Write, sync::Arc};
 
@@ -23,9 +23,9 @@ use crate::{
     storage::tables::{Reading, Tables},
 };
 
-/// How many tasks are read from one snapshot: one that stays open keeps the file from reusing pages.
+/// How many tasks are read from one snapshot. A snapshot that stays open keeps the file from reusing pages.
 const BATCH: usize = 500;
-/// How many bytes of payload they have at most.
+/// The most bytes of payload that they have.
 const BATCH_BYTES: usize = 8 << 20;
 
 impl Tracker {
@@ -33,7 +33,7 @@ impl Tracker {
     /// submission, each with its history, and which batches are sealed. Returns the number of tasks. [`Tracker::import`] reads them. The form is described in
     /// `docs/json-lines.md`.
     ///
-    /// Each task is written as of one instant. Tasks that change meanwhile may be written as they were before or after.
+    /// Each task is written as it was at one instant. Tasks that change meanwhile may be written as they were before or after.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

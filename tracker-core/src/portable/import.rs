@@ -1,4 +1,5 @@
-//! Import of JSON lines. Called by users, the CLI and live commands; writes through the engine, and reports each line that it refuses.
+//! Imports JSON lines. Called by users, `tracker-cli` and `api/live/server`; writes through `Engine`, and reports each line that it
+//! refuses.
 
 use std::{
     collections::VecDeque,
@@ -25,7 +26,7 @@ use crate::{
 
 /// How many lines share a transaction.
 const BATCH: usize = 1_000;
-/// How many bytes they have at most.
+/// The most bytes that they have.
 const BATCH_BYTES: usize = 8 << 20;
 /// The longest line: the largest payload, as JSON.
 const LONGEST: u64 = 256 << 20;
@@ -188,7 +189,7 @@ impl<'i> Import<'i> {
                 let put = put(writer, shared, options, line, held);
                 let ends = match &put {
                     Ok(_) => false,
-                    // The file's fault, not the line's: none of the batch goes in.
+                    // The error is the file's and not the line's, so none of the batch is imported.
                     Err(error) if error.stops_a_batch() || error.kind() == ErrorKind::Corrupted => {
                         return put.map(drop);
                     }
@@ -198,7 +199,7 @@ impl<'i> Import<'i> {
                 if ends {
                     break;
                 }
-                // Before the next line: it may be the last one that the held lines waited for.
+                // Done before the next line, because this one may be the last that the held lines waited for.
                 while let Some(line) = held.next() {
                     lines.push_front(line);
                 }

@@ -1,5 +1,5 @@
-//! `ImportedTask`: a task of an import, checked before it is stored. Called by `import`; `batch` uses its check of ids. Writes through the
-//! engine's writer.
+//! `ImportedTask` is a task of an import, checked before it is stored. Used by `import`; `batch` uses its check of ids. Writes through
+//! `Writer`.
 
 use std::sync::Arc;
 
@@ -162,7 +162,7 @@ pub(super) fn check_imported_id(shared: &Shared, kind: &Kind, id: &TaskKey) -> R
     shared.open.id_type(&kind.name).map_or(Ok(()), |declared| check_id("import", kind, id, declared))
 }
 
-/// The task with its attempt released: the owner of its lease does not exist in this file.
+/// The task with its attempt released, because the owner of its lease does not exist in this file.
 fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
     let Some(lease) = &whole.header.lease else { return Ok(whole) };
     let finish = Finish {

@@ -1,4 +1,4 @@
-//! The line of the definition of a kind, which is a `KindInfo`. Called by `import`; writes the definition through the engine.
+//! Imports the line of the definition of a kind, which is a `KindInfo`. Called by `import`; writes the definition through `Writer`.
 
 use crate::{
     api::inspect::KindInfo,

@@ -1,5 +1,5 @@
-//! `PortableLine`: one line of JSON, read as a kind, a batch, a task, a schedule, a throttle key, a budget or a seal (which closes a batch).
-//! Called by `import` and `deferred`; pure. `export` writes the types of the lines directly.
+//! `PortableLine` is one line of JSON, read as a kind, a batch, a task, a schedule, a throttle key, a budget or a seal (which closes a
+//! batch). Used by `import` and `deferred`; pure. `export` writes the types of the lines directly.
 
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -76,7 +76,7 @@ impl PortableLine {
 
 impl Sort {
     fn of(text: &[u8]) -> Self {
-        // Most lines are tasks, and are parsed once: without one of these words, a line is a task.
+        // A line without one of these words is a task, so most lines are parsed once.
         let words: [&[u8]; 6] = [
             b"\"define\"",
             b"\"open_batch\"",

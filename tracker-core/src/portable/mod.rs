@@ -1,5 +1,6 @@
-//! Import and export of tasks as JSON lines (feature `json`); `docs/json-lines.md` describes the lines. `export` reads an open tracker, and
-//! `import` writes through its engine; all other files convert one type of value, in memory. Called by users, the CLI and live commands.
+//! Imports and exports tasks as JSON lines (feature `json`); `docs/json-lines.md` describes the lines. Called by users, `tracker-cli` and
+//! `api/live/server`. `export` reads an open tracker, and `import` writes through its engine; the other files convert one type of value
+//! each.
 
 mod attempt;
 mod batch;

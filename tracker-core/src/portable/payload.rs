@@ -1,4 +1,5 @@
-//! The JSON form of payloads, with the keys that the file derives from them. Called by `task`, `batch` and `imported_task`; pure.
+//! Converts payloads to JSON and back, with the keys that the file derives from them. Called by `task`, `batch` and `imported_task`; runs
+//! the code of open types, and touches no row.
 
 use std::collections::BTreeMap;
 

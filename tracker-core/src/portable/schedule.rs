@@ -1,4 +1,4 @@
-//! `PortableSchedule`: a schedule as a JSON line. Called by `line`, `export` and `import`; `put` writes through the engine's writer.
+//! `PortableSchedule` is a schedule as a JSON line. Used by `line`, `export` and `import`; `put` writes through `Writer`.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! `PortableTask`: the JSON form of a task: its fields, payload, keys, attempts and dependencies. Called by `export`, `line`, `imported_task`
-//! and `batch`; pure.
+//! `PortableTask` is the JSON form of a task: its fields, payload, keys, attempts and dependencies. Used by `export`, `line`,
+//! `imported_task` and `batch`; pure.
 
 use std::sync::Arc;
 
@@ -338,7 +338,7 @@ impl PortableLease {
     }
 }
 
-/// A number as text of 16 hexadecimal digits: readers of JSON lose digits of large numbers.
+/// A number as text of 16 hexadecimal digits, because readers of JSON lose digits of large numbers.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(super) struct HexNumber(pub u64);

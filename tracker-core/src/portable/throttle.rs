@@ -1,5 +1,5 @@
-//! `PortableThrottle`: the accepted submit of a throttle key as a JSON line. Called by `line`, `export` and `import`; `put` writes through
-//! the engine's writer.
+//! `PortableThrottle` is the accepted submit of a throttle key as a JSON line. Used by `line`, `export` and `import`; `put` writes through
+//! `Writer`.
 
 use serde::{Deserialize, Serialize};
 

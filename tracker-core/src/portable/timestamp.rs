@@ -1,4 +1,5 @@
-//! `Timestamp`: the JSON form of times. Numbers and texts that could mean two times are refused. Used by all lines; pure.
+//! `Timestamp` converts times to JSON and back, and refuses numbers and texts that could mean two times. Used by `task`, `attempt`,
+//! `batch`, `imported_task`, `schedule` and `throttle`; pure.
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
@@ -9,7 +10,7 @@ use crate::model::{
 };
 
 /// A time to the microsecond: RFC 3339 in UTC with six digits of fraction, or `"never"`; `{"$micros": …}`, microseconds since
-/// 1970, where the year has not four digits.
+/// 1970, if the year has not four digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Timestamp(pub Micros);
 
@@ -24,7 +25,7 @@ const BARE: std::ops::Range<Micros> = 100_000_000_000_000..253_402_300_800_000_0
 /// is up to 14 hours ahead.
 const AHEAD: Micros = 24 * 60 * 60 * 1_000_000;
 
-/// Which times of what has happened are taken.
+/// The recorded times that are accepted.
 #[derive(Clone, Copy)]
 pub(super) struct Recorded {
     /// The file's time.

@@ -1,5 +1,5 @@
-//! `Value` and `PortableId`: keys and ids in JSON. Integers, bytes and other values that JSON lacks have a documented form. Used by all
-//! lines; pure.
+//! `Value` and `PortableId` convert keys and ids to JSON and back. Integers, bytes and other values that JSON lacks have a documented form.
+//! Used by `task`, `batch`, `payload`, `dependency` and `throttle`; pure.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

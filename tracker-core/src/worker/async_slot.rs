@@ -1,5 +1,5 @@
-//! One slot of an async worker: performs what the dispatcher asks, as `pool.rs` does for a thread. Polled by `async_worker.rs`; runs
-//! handlers, and acts through the engine.
+//! Runs one slot of an async worker: performs the actions of the dispatcher, as `worker/pool` does for a thread. Polled by `async_worker`;
+//! runs handlers, and acts through `Engine`.
 
 use std::{
     convert::Infallible, error::Error as StdError, fmt, future::pending, sync::atomic::Ordering, time::Duration,
@@ -30,7 +30,7 @@ use crate::{
 
 pub(super) struct AsyncSlot<'w, T: TrackedTask, F> {
     pub slot: usize,
-    /// Under the name of the slot, which goes into the leases of what it claims.
+    /// Named after the slot; the name goes into the leases that the slot claims.
     pub tasks: Tasks<T>,
     pub handler: &'w F,
     pub pool: &'w PoolState<'w>,
@@ -93,7 +93,7 @@ where
             }
             Err(error) => return Err(error),
         };
-        // The slot enforces the time limit itself: it drops the handler.
+        // The slot enforces the time limit itself, and drops the handler.
         execution.set_pool(dispatcher.clone());
         dispatcher.heartbeats.begin(self.slot, &execution, begun, None);
         let timeout = pool.settings.timeout.or(kind.policy.timeout);
@@ -176,7 +176,7 @@ where
             None => (calls::queue(shared, action).await, None),
         };
         pool.dispatcher.heartbeats.remove(shared, ended.owner.fence);
-        // An error halts the pool: what was claimed with the outcome is given back with its delivery.
+        // An error halts the pool, and tasks that were claimed with the outcome are given back with its delivery.
         if let Some(failure) = pool.stored(stored.map(drop), ended)? {
             execution.end_async(Outcome::Fail { retry_in: None }, Some(failure), false).await?;
         }

@@ -1,5 +1,5 @@
-//! `AsyncWorker`: a worker whose handlers are futures, all in one tokio task. Called by users; the driver of async pools, which polls
-//! `async_slot`.
+//! `AsyncWorker` runs handlers that are futures, all in one tokio task. Called by users; drives an async pool by polling each `async_slot`,
+//! and acts through `Engine`.
 
 use std::{error::Error as StdError, fmt};
 
@@ -22,7 +22,7 @@ use crate::{
 
 /// A worker for async handlers, built by [`Tasks::async_worker`].
 ///
-/// All handlers run in the one tokio task that awaits [`AsyncWorker::run`]: they overlap where they await, on any runtime of
+/// All handlers run in the one tokio task that awaits [`AsyncWorker::run`]: they overlap while they await, on any runtime of
 /// tokio with time enabled, and they may borrow. A handler that computes delays the others and the renewal of the leases:
 /// run such work in `tokio::task::spawn_blocking` and await it.
 ///
@@ -68,7 +68,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
         Self { tasks, settings: Settings::default() }
     }
 
-    /// Sets how many handlers run at once, at most: 1 to [`PoolSize::MAX`](crate::worker::PoolSize::MAX). 1 by default; 0 counts as 1.
+    /// Sets the highest number of handlers that run at once: 1 to [`PoolSize::MAX`](crate::worker::PoolSize::MAX). 1 by default; 0 counts as 1.
     /// [`pool_size`](Self::pool_size) changes it while the worker runs, also to 0.
     #[must_use]
     pub fn concurrency(self, handlers: usize) -> Self {
@@ -89,7 +89,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
     /// Runs `handler` on every task until nothing is left, or the worker is stopped. Returns when all outcomes are durable.
     ///
     /// A panic of the handler fails its attempt. Leases are renewed while a handler runs. A handler that takes longer than its time
-    /// limit is dropped where it awaits, and its attempt fails. A handler whose task is cancelled, or whose lease is lost, is dropped
+    /// limit is dropped at the point where it awaits, and its attempt fails. A handler whose task is cancelled, or whose lease is lost, is dropped
     /// too, unless [`cancel_cooperatively`](Self::cancel_cooperatively) is set.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
         let run_slot = |slot| {
             let tasks = self.tasks.worker_name(&format!("pid {} slot {slot}", std::process::id()));
             let (slot, pool) = (AsyncSlot { slot, tasks, handler: &handler, pool: &pool }.run(), &pool);
-            // The last resort, as on a thread: a panic outside an attempt halts the worker with an error.
+            // As on a thread, a panic outside an attempt halts the worker with an error.
             async move { attempt::caught(slot).await.unwrap_or_else(|payload| threads::halt(pool, payload)) }
         };
         let (mut slots, dispatcher) = (Join::new(), &pool.dispatcher);

@@ -1,5 +1,4 @@
-//! `WorkerHandle`: a worker or pool on a thread of its own, and the handle that ends it and returns its summary. Called by users; starts
-//! the thread.
+//! Starts a worker or pool on a thread of its own; `WorkerHandle` ends it and returns its summary. Called by users; starts the thread.
 
 use std::{error::Error as StdError, fmt, io, thread, time::Duration};
 
@@ -51,7 +50,7 @@ impl WorkerHandle {
         self.size.resize(handlers)
     }
 
-    /// Stops the worker and waits until it has ended, at most this long. See [`StopHandle::shutdown`].
+    /// Stops the worker and waits up to `within` until it has ended. See [`StopHandle::shutdown`].
     ///
     /// # Errors
     /// As [`StopHandle::shutdown`].
@@ -78,7 +77,7 @@ impl WorkerHandle {
 }
 
 impl<T: TrackedTask> Worker<T> {
-    /// Runs the worker as [`run`](Self::run) does, on a thread of its own, and returns at once.
+    /// Runs the worker on a new thread as [`run`](Self::run) does, and returns at once.
     ///
     /// The program may end while handlers run: their attempts are interrupted then. [`WorkerHandle::shutdown`] has an example.
     ///
@@ -97,7 +96,7 @@ impl<T: TrackedTask> Worker<T> {
 }
 
 impl WorkerPool<'static> {
-    /// Runs the pool as [`run`](Self::run) does, on a thread of its own, and returns at once. Handlers own what they use.
+    /// Runs the pool on a new thread as [`run`](Self::run) does, and returns at once. Handlers own what they use.
     ///
     /// # Errors
     /// As [`Worker::spawn`].

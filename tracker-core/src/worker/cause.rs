@@ -1,5 +1,5 @@
-//! `first_cause`: chooses the error that a pool returns if several of its slots failed. Called by both drivers (`threads.rs`,
-//! `async_worker.rs`) and `pool_state.rs`; pure.
+//! `first_cause` chooses the error that a pool returns if several of its slots failed. Called by `threads`, `async_worker` and
+//! `pool_state`; pure.
 
 use crate::model::error::{ErrorKind, Result};
 

@@ -1,5 +1,5 @@
-//! `Settings`: the options of a worker. Set by the builders in `mod.rs` and `async_worker.rs`; read by the state of the pool and by both
-//! drivers (`threads.rs` for threads, `async_worker.rs` for futures).
+//! `Settings` holds and checks the options of a worker. Set by the builders in `worker/mod.rs` and `async_worker`; read by `pool`,
+//! `pool_state`, `shared_dispatcher`, `threads` and `async_worker`. Touches no file.
 
 use std::{io, sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! `FinishedAttempt`: the end of an attempt, kept until it is known to be stored and can be counted. Made by slots, counted by
-//! `pool_state`; plain data.
+//! `FinishedAttempt` is the end of an attempt, kept until it is known to be stored and can be counted. Made by `kind_runner` and
+//! `async_slot`, kept by `shared_dispatcher`, counted by `pool_state`; plain data.
 
 use std::time::Duration;
 

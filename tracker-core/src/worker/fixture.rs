@@ -1,4 +1,4 @@
-//! `Fixture`: a tracker in memory with tasks that are claimed as a worker claims them. Used by the unit tests of this folder.
+//! `Fixture` is a tracker in memory with tasks that are claimed as a worker claims them. Used by the unit tests of `worker`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;

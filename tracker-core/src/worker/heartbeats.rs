@@ -1,5 +1,6 @@
-//! `Heartbeats`: renews the leases of the tasks that a pool has claimed, ends attempts at their time limit, and passes on cancellations. The
-//! thread of `threads.rs` or the future of `async_worker.rs` calls it at intervals; slots register tasks. Writes through the engine.
+//! `Heartbeats` renews the leases of the tasks that a pool has claimed, ends attempts at their time limit, and passes on cancellations.
+//! Called at intervals by the thread of `threads` or the future of `async_worker`; `shared_dispatcher`, `kind_runner` and `async_slot`
+//! register tasks. Writes through `Engine`.
 
 #[cfg(test)]
 mod tests;
@@ -86,7 +87,7 @@ impl Heartbeats {
         self.lock().insert(run.owner.fence, run);
     }
 
-    /// Registers that the handler of a task starts: its time counts from now on. If the handler still runs at the next renewal, its
+    /// Registers that the handler of a task starts, so that its time counts from now on. If the handler still runs at the next renewal, its
     /// start is stored. A shorter handler costs no write besides its outcome.
     pub(super) fn begin<T: TrackedTask>(
         &self,
@@ -225,7 +226,7 @@ impl Heartbeats {
             tokio::time::sleep(self.pause()).await;
             self.see_cancels();
             let runs = self.runs().into_iter().map(|run| (run.now(), run)).filter(|(now, run)| run.is_due(*now));
-            // All are queued before the first answer is waited for: one commit.
+            // All are queued before the first answer is waited for, so that they share one commit.
             let renewals: Vec<_> =
                 runs.map(|(now, run)| (calls::queue(&run.shared, run.renewal()), run, now)).collect();
             for (answer, run, now) in renewals {
@@ -305,7 +306,7 @@ impl RunningAttempt {
         let outcome = Outcome::Fail { retry_in: None };
         let mut action = FinishTask::plain(self.task, self.id.clone(), self.owner, outcome, Some(failure));
         action.finish.run = u64::try_from(now.saturating_sub(self.began).as_micros()).ok();
-        // The handler is notified when the failure is queued: an outcome that it stores then comes too late.
+        // The handler is notified when the failure is queued, so an outcome that it stores then comes too late.
         let tell = || self.cancelled.store(true, Ordering::Relaxed);
         let stored: Result<_, Error> = self.shared.engine.call_then_notify(action, tell);
         if let Err(error) = &stored {

@@ -1,4 +1,5 @@
-//! `Join`: polls the futures of the slots of an async worker inside one tokio task. Used by `async_worker.rs` only; in memory only.
+//! `Join` polls the futures of the slots of an async worker inside one tokio task. Used by `async_worker`; runs the futures, and starts no
+//! thread.
 
 use std::{
     convert::Infallible,

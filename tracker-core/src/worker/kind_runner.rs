@@ -1,5 +1,5 @@
-//! `KindRunner`: one kind of a pool of threads with its handler: claims, runs the handler, and stores its outcome, as the dispatcher decides.
-//! Called by the threads of `pool.rs`.
+//! `KindRunner` claims, runs the handler and stores its outcome for one kind of a pool of threads, as the dispatcher decides. Called by the
+//! threads of `pool`; runs user code, and acts through `Engine`.
 
 use std::{
     error::Error as StdError,
@@ -34,7 +34,7 @@ pub(super) trait KindRunner: Sync {
     /// The definition of the kind.
     fn kind(&self) -> Result<Arc<Kind>>;
 
-    /// The kind as one slot works on it. The name of the slot goes into the leases of what it claims.
+    /// The kind as one slot works on it. The name of the slot goes into the leases that it claims.
     fn for_slot(&self, slot: usize) -> Box<dyn SlotRunner + '_>;
 }
 
@@ -178,7 +178,7 @@ fn store_synchronously<T: TrackedTask>(
             Ok(())
         }
         (Err(error), _, claims) => {
-            // The pool halts: what was claimed with the outcome does not start.
+            // The pool halts, so tasks that were claimed with the outcome do not start.
             claims.into_iter().flat_map(|claims| claims.tasks).for_each(|claimed| engine.give_back(claimed));
             Err(error)
         }

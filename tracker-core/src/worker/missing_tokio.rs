@@ -1,4 +1,4 @@
-//! Names the feature `tokio` in the compiler's message where a call needs it. Compiled only without that feature; nothing calls it.
+//! Names the feature `tokio` in the compiler's message if a call needs it. Compiled only without that feature; nothing calls it.
 
 use crate::{api::tasks::Tasks, model::task::TrackedTask};
 

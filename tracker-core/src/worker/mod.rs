@@ -1,5 +1,5 @@
-//! Worker pools: threads, or futures of tokio, that claim tasks, run handlers and store outcomes. `Worker` and its options, which all workers
-//! share, are here. Called by users and the CLI; runs user code, and acts on the file through the engine.
+//! Runs worker pools: threads, or futures of tokio, that claim tasks, run handlers and store outcomes. Defines `Worker` and the options
+//! that all workers share. Called by users and `tracker-cli`; runs user code, and acts on the file through `Engine`.
 
 #[cfg(feature = "tokio")]
 mod async_slot;
@@ -87,10 +87,10 @@ macro_rules! settings {
         /// - Up to `tasks` tasks are leased to this worker and wait behind a long handler. If the process dies before they start, it
         ///   costs them nothing. Use a small number if several processes share the work.
         /// - A worker that stops after failures has started up to `tasks` more handlers by then.
-        /// - If handlers take less than 50 µs, an outcome waits for those after it, at most 100 ms.
+        /// - If handlers take less than 50 µs, an outcome waits up to 100 ms for those after it.
         ///
         /// Tasks of a kind with a limit or a rate are not prefetched. A task whose process died is not prefetched again before its start is
-        /// stored: a task that kills its process is recognised at the latest the second time. What [`run`](Self::run) reports is
+        /// stored: a task that kills its process is recognised at the latest the second time. The outcomes that [`run`](Self::run) reports are
         /// durable, and a stop gives back the tasks that have not started.
         #[must_use]
         pub fn prefetch(mut self, tasks: usize) -> Self {

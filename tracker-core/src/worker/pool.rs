@@ -1,5 +1,5 @@
-//! `WorkerPool`: a pool of threads for tasks of several kinds: its options, and what each thread does. Called by users and by `Worker::run`;
-//! runs handlers.
+//! `WorkerPool` runs a pool of threads for tasks of several kinds: its options, and the loop of each thread. Called by users, `Worker::run`
+//! and `worker/background`; runs handlers, and acts through `Engine`.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
@@ -91,7 +91,7 @@ impl<'a> WorkerPool<'a> {
     }
 }
 
-/// One thread: performs what the dispatcher asks of its slot.
+/// Runs one thread, which performs the actions that the dispatcher gives to its slot.
 fn run_slot(
     kinds: &[Box<dyn KindRunner + Send + '_>],
     shared: &Arc<Shared>,

@@ -1,5 +1,5 @@
-//! `PoolSize`: the number of handlers that a pool runs at once, which the user changes while the pool runs. Held by users, and read by the
-//! pool at its start; in memory only.
+//! `PoolSize` changes the number of handlers that a pool runs at once, also while the pool runs. Held by users, `worker/config` and
+//! `worker/background`; in memory only.
 
 use std::{
     fmt,

@@ -1,5 +1,5 @@
-//! `PoolState`: what the slots of a pool share: settings, the dispatcher, start conditions, and the summary. Used by both drivers and their
-//! slots; stores outcomes through the engine.
+//! `PoolState` holds the parts that the slots of a pool share: settings, the dispatcher, start conditions, and the summary. Used by `pool`,
+//! `threads`, `kind_runner`, `async_worker` and `async_slot`; claims and stores outcomes through `Engine`.
 
 use std::{
     iter::once,
@@ -172,7 +172,7 @@ impl<'s> PoolState<'s> {
                 panics::log_catching_panics(|| tracing::warn!(%error, "an attempt ended after its lease was lost"));
                 self.summary().lost += 1;
             }
-            // The task cannot have this outcome: that is its failure.
+            // The task cannot have this outcome, so the attempt fails.
             Err(error) if error.is_refusal() => {
                 let failure = failure_of(&error);
                 self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);

@@ -1,5 +1,5 @@
-//! `SharedDispatcher`: the dispatcher of a pool behind its lock, and the wake-ups, answers and stops that reach it from other threads. Called
-//! by the slots of both drivers and by the commits that answer them. It queues actions, and never waits.
+//! `SharedDispatcher` keeps the dispatcher of a pool behind its lock, and wakes the slots that its effects name. Used by most of `worker`,
+//! and called by the commits that answer its actions. It queues actions in `Engine`, and never waits.
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,7 @@ use crate::{
     model::error::Result,
 };
 
-/// Bytes of payload that a pool prefetches: enough for the largest payload, and small beside what handlers use.
+/// Bytes of payload that a pool prefetches. They are enough for the largest payload, and small beside the memory of handlers.
 const PREFETCHED_BYTES: usize = 16 << 20;
 
 impl ClaimedTask for Claimed {
@@ -123,7 +123,7 @@ impl SharedDispatcher {
         state
     }
 
-    /// Steps are seen by waiting slots in their order: each wakes before the lock is released.
+    /// Waiting slots see the steps in their order, because each step wakes them before the lock is released.
     fn step(&self, state: &mut State, input: Input<Claimed>) -> Action<Claimed> {
         let Effects { action, wake } = state.dispatcher.step(input);
         match wake.waiting {
@@ -253,7 +253,7 @@ impl SharedDispatcher {
     }
 
     /// Queues the outcome of an attempt, which the dispatcher has counted. `ended` is to be counted when it is stored; there is nothing
-    /// to count where a task is given back.
+    /// to count if a task is given back.
     pub(super) fn queue_outcome(
         self: &Arc<Self>,
         shared: &Arc<Shared>,

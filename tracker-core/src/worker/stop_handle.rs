@@ -1,4 +1,5 @@
-//! `StopHandle`: stops worker pools from anywhere. Held by users and by the pools that it stops; in memory only.
+//! `StopHandle` stops worker pools from any thread. Held by users, `worker/config` and `worker/background`; asks the dispatcher of each
+//! pool to stop, and touches no row.
 
 use std::{
     fmt,
@@ -43,7 +44,7 @@ impl StopHandle {
         self.wake();
     }
 
-    /// Stops the workers as [`stop`](Self::stop) does, and waits until they have ended, at most this long. `Duration::ZERO` stops without
+    /// Stops the workers as [`stop`](Self::stop) does, and waits up to `within` until they have ended. `Duration::ZERO` stops without
     /// waiting, `Duration::MAX` waits without a bound.
     ///
     /// Handlers that return in time end with their own outcome. The result names the others. Their tasks stay leased, and they may still store
@@ -80,7 +81,7 @@ impl StopHandle {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) in a handler of one of the workers on a thread: it would wait for itself.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) in a handler of one of the workers on a thread, because it would wait for itself.
     pub fn shutdown(&self, within: Duration) -> Result<Shutdown> {
         let pools: Vec<Arc<dyn RunningPool>> = self.pools().into_iter().map(|pool| pool as _).collect();
         refuse_inside(&pools)?;

@@ -1,5 +1,5 @@
-//! The driver of a pool of threads: starts a thread for each slot, halts the pool if one panics, and joins them. Called by `pool`; the
-//! heartbeat runs on one more thread.
+//! Drives a pool of threads: starts a thread for each slot, halts the pool if one panics, and joins them. Called by `pool`; calls the
+//! heartbeat on one more thread.
 
 use std::{
     any::Any,
@@ -93,7 +93,7 @@ impl<'scope> Threads<'scope> {
         Ok(())
     }
 
-    /// Joins the threads of slots that have left. Keeps only errors: a pool may be resized any number of times.
+    /// Joins the threads of slots that have left. Keeps only errors, because a pool may be resized any number of times.
     fn join_ended(&mut self) {
         let (ended, running) = mem::take(&mut self.running).into_iter().partition(ScopedJoinHandle::is_finished);
         self.running = running;

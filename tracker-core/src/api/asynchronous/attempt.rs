@@ -1,5 +1,5 @@
-//! Runs one attempt of an async handler: catches its panics, limits its time and ends it on cancellation. Called by `AsyncTasks::run` and async
-//! workers; polls user code, and stores nothing.
+//! Runs one attempt of an async handler: catches its panics, limits its time and ends it on cancellation. Called by `api/tasks/run`,
+//! `worker/async_slot` and `worker/async_worker`; polls user code, and stores nothing.
 
 use std::{
     future::{pending, poll_fn},
@@ -12,7 +12,7 @@ use std::{
 
 use crate::model::{panics::discard, user_code::guarded};
 
-/// The longest sleep before the tracker's clock is asked again, where it is not the system's.
+/// The longest sleep before the tracker's clock is asked again, if it is not the system's.
 const NAP: Duration = Duration::from_millis(100);
 
 /// Runs the future of a handler, and catches the panics of its polls and of its drop.

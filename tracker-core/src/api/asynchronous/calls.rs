@@ -1,5 +1,5 @@
-//! The port of async calls: queues actions, and awaits their answers without a blocked thread. Called by the async form of each call and by
-//! async workers; acts through the engine.
+//! `Async` is the port of async calls: it queues actions, and awaits their answers without a blocked thread. Called by the async form of
+//! each call in `api` and by `worker/async_slot`; acts through `Engine`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -75,7 +75,7 @@ impl Port for Async {
     }
 }
 
-/// Queues an action at once: it is done whether or not the future is awaited.
+/// Queues an action at once, so that it runs whether or not the future is awaited.
 pub(crate) fn queue<A: Action>(shared: &Shared, action: A) -> impl Future<Output = Result<A::Out>> + Send + use<A> {
     let (sender, answer) = channel();
     let queued = shared.engine.call_then(action, move |out| drop(sender.send(out)));

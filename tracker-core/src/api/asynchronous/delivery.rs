@@ -1,5 +1,5 @@
-//! `Delivery`: the answer of a call to a future that may be gone. Tasks that were claimed for a dropped future are released through the
-//! engine. Used by async calls and by async workers.
+//! `Delivery` takes the answer of a call to a future that may be gone, and releases tasks that were claimed for a dropped future. Used by
+//! `calls` and by `worker/async_slot`; acts through `Engine`.
 
 use std::{mem, sync::Arc};
 

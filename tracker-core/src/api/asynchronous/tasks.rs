@@ -1,4 +1,5 @@
-//! `AsyncTasks`: the async twin of `Tasks`. Called by users. Its calls are defined in `api/tasks/`, beside their blocking forms.
+//! `AsyncTasks` is the async twin of `Tasks`. Called by users. Its calls are defined in `api/tasks`, beside their blocking forms; the
+//! handle itself touches nothing.
 
 use std::{fmt, ops::Deref};
 
@@ -19,7 +20,7 @@ use crate::{api::tasks::Tasks, model::task::TrackedTask};
 /// read. Calls that read or commit page by page (queries and their changes, `rescue`, `prune`, `export`, and
 /// [`Batch`](crate::batch::Batch) as a whole), and calls that run your code in a transaction
 /// ([`Tracker::transaction`](crate::Tracker::transaction), [`Execution::succeed_with`](crate::Execution::succeed_with)), belong on a
-/// thread of their own: use tokio's `spawn_blocking`. `Tasks` are cheap to clone into it.
+/// separate thread: use tokio's `spawn_blocking`. `Tasks` are cheap to clone into it.
 ///
 /// The examples of the calls show the blocking form: add `.await`. Batches and groups have async twins too: see
 /// [`Tracker::asynchronous`](crate::Tracker::asynchronous).

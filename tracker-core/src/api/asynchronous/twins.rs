@@ -1,5 +1,5 @@
-//! The async twins of the handles besides `Tasks`: newtypes that deref to the blocking handle. Called by users and async workers. Their
-//! calls are defined beside the blocking forms.
+//! Defines the async twins of the handles besides `Tasks`: newtypes that deref to the blocking handle. Called by users, `worker/async_slot`
+//! and `worker/async_worker`. Their calls are defined beside the blocking forms.
 
 use std::{
     fmt,
@@ -43,7 +43,7 @@ pub struct AsyncTracker(pub(crate) Tracker);
 
 /// A [`Batch`] for async callers: its calls that wait for the disk. It derefs to the batch.
 ///
-/// The calls about all tasks of a batch read and commit page by page: make them on a thread of their own, with
+/// The calls about all tasks of a batch read and commit page by page: make them on a separate thread, with
 /// `tokio::task::spawn_blocking`.
 #[derive(Clone, Debug)]
 pub struct AsyncBatch(pub(crate) Batch);

@@ -1,4 +1,5 @@
-//! `BatchInfo`: the counters and times of a batch. Plain data, made by `batch`.
+//! `BatchInfo` holds the counters and times of a batch. Made by `api/batch` and `Tracker::batches`, read by users and `tracker-web`; plain
+//! data.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 

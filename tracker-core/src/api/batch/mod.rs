@@ -1,4 +1,5 @@
-//! `Batch`: tasks with a label that end together, and its follow-up task. Called by users; reads rows, and writes through the engine.
+//! `Batch` is the handle of tasks with a label that end together, and of their follow-up task. Called by users, `tracker-web` and
+//! `api/transaction`; reads rows, and writes through `Engine`.
 
 mod info;
 
@@ -239,7 +240,7 @@ impl Batch {
     fn command_all(&self, command: &Command, wanted: impl Fn(&Kind, &Header) -> bool) -> Result<u64> {
         let engine = &self.shared.engine;
         let mut members = engine.read(|rows| rows.members_of(self.number, None, usize::MAX))?;
-        // The latest first: a dependent goes before its dependency, so that no end has to be propagated to it.
+        // The latest goes first, so a dependent goes before its dependency and no end has to be propagated to it.
         members.sort_unstable_by_key(|task| std::cmp::Reverse(task.seq));
         let kinds = engine.kinds();
         self.shared.change_each(&members, |rows, part| {

@@ -1,5 +1,5 @@
-//! `DeferredTasks`: the calls of `Tasks` that return at once and report later, for programs without a runtime. Called by users; queues work
-//! in the engine and never waits for a commit. Calls of one action are defined beside their blocking forms, by `single_calls!`.
+//! `DeferredTasks` has the calls of `Tasks` that return at once and report later, for programs without a runtime. Called by users; queues
+//! work in `Engine` and never waits for a commit. Calls of one action are defined beside their blocking forms, by `single_calls!`.
 
 mod pending;
 
@@ -102,7 +102,7 @@ impl<T: Schema> DeferredTasks<T> {
                 })
             });
             answerer.answer(result);
-            // A last handle closes the tracker: it is dropped once later calls are queued.
+            // The last handle closes the tracker, so it is dropped once later calls are queued.
             Box::new(tasks)
         }));
         pending

@@ -1,5 +1,5 @@
-//! `Pending`: the answer of a deferred call, which comes later. Made by `DeferredTasks`, read by users; the committing thread stores the
-//! answer in memory and wakes the reader.
+//! `Pending` waits for the answer of a deferred call, which comes later. Made by `DeferredTasks` and `single_calls!`, read by users; the
+//! committing thread stores the answer in memory and wakes the reader.
 
 use std::{
     fmt, mem,
@@ -140,7 +140,7 @@ impl<R: Send + 'static> Pending<R> {
         self.wait_until(None).unwrap_or_else(|| Err(Error::closed()))
     }
 
-    /// Waits for the result, at most this long. Returns `None` on timeout: the call continues.
+    /// Waits up to `at_most` for the result. Returns `None` on timeout; the call continues.
     ///
     /// # Errors
     /// As [`Pending::wait`].
@@ -208,7 +208,7 @@ impl<R> Future for Pending<R> {
             Stage::Waiting(replaced) => {
                 *stage = Stage::Waiting(Some(context.waker().clone()));
                 drop(stage);
-                // A waker may be foreign code: it is dropped after the lock.
+                // A waker may be foreign code, so it is dropped after the lock.
                 drop(catch_panic(AssertUnwindSafe(|| drop(replaced))));
                 Poll::Pending
             }

@@ -1,5 +1,5 @@
-//! The `tracing` span of an attempt that runs a handler, named by the semantic conventions of OpenTelemetry for messaging. Called by workers
-//! and `Tasks::run`; `docs/operations.md` lists the fields.
+//! Opens and closes the `tracing` span of an attempt that runs a handler, named by the semantic conventions of OpenTelemetry for messaging.
+//! Called by `api/handler`, `api/tasks/run` and `worker/async_slot`; `docs/operations.md` lists the fields. Calls log subscribers.
 
 use tracing::{Span, field::Empty};
 

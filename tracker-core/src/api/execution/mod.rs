@@ -1,5 +1,5 @@
-//! `Execution`: a claimed task with its lease. Made by claims and starts, given to handlers; writes through the engine while its lease
-//! holds, and gives the task back when it is dropped.
+//! `Execution` is a claimed task with its lease. Made by `api/tasks/start` and `worker`, used by handlers; writes through `Engine` while
+//! its lease holds, and gives the task back when it is dropped.
 
 mod attempt_span;
 mod outcomes;
@@ -39,10 +39,9 @@ use crate::{
 };
 
 /// A claimed task in the hands of its worker. It derefs to the task; changes are staged and stored with the success.
-/// Where a field of the task hides a method, call it as `Execution::method(&mut execution)`.
+/// If a field of the task hides a method, call it as `Execution::method(&mut execution)`.
 ///
-/// An execution that is dropped without an outcome, by an early return or a panic, has failed, with an error that names this reason. Dropping never
-/// waits for the disk.
+/// An execution that is dropped without an outcome, by an early return or a panic, fails with this reason as its error. A drop never waits for the disk.
 pub struct Execution<T: TrackedTask> {
     shared: Arc<Shared>,
     kind: Arc<Kind>,
@@ -53,21 +52,20 @@ pub struct Execution<T: TrackedTask> {
     crashes: u32,
     scheduled_at: Option<Micros>,
     trace: Option<Arc<TraceContext>>,
-    /// The span of the attempt while it is open; disabled where no handler of a worker or of `Tasks::run` runs.
+    /// The span of the attempt while it is open; disabled if no handler of a worker or of `Tasks::run` runs.
     span: tracing::Span,
     lease: Duration,
-    /// Dropped before the execution where a worker ends an attempt: the drop of a user's value may panic.
+    /// A worker that ends an attempt drops it before the execution, because the drop of a user's value may panic.
     task: Option<T>,
     /// The priority that the stored payload names.
     priority: Option<u8>,
-    /// The plain payload as it is stored, so that what a handler leaves as it was is not written again. Empty if it would be stored in
-    /// another form now.
+    /// The plain payload as it is stored, so that an unchanged task is not written again. Empty if its stored form would differ now.
     stored: Vec<u8>,
     annotations: Annotations,
     next: Vec<NewTask>,
     begun: Duration,
     cancelled: Arc<AtomicBool>,
-    /// An outcome was requested, or the execution was detached: dropping it writes nothing.
+    /// An outcome was requested, or the execution was detached, so dropping it writes nothing.
     settled: bool,
     /// A transaction that ended the attempt has committed.
     committed: Arc<AtomicBool>,
@@ -221,7 +219,7 @@ impl<T: TrackedTask> Execution<T> {
         Command::Checkpoint { owner: self.owner, priority: self.changed_priority() }
     }
 
-    /// The new priority of the task, where the attempt has changed it.
+    /// The new priority of the task, if the attempt has changed it.
     fn changed_priority(&self) -> Option<u8> {
         codec::changed_priority(&self.kind, self.priority, self.task())
     }

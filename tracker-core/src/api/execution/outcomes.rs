@@ -1,5 +1,6 @@
-//! The calls of an execution that wait for a commit: renewals, checkpoints, and the outcomes of the attempt. Called by handlers and
-//! workers; each is one action of the engine. `calls!` makes the blocking and the async form of each.
+//! Defines the calls of an execution that wait for a commit: renewals, checkpoints, and the outcomes of the attempt. Called by users and
+//! handlers, `api/handler`, `api/tasks/run`, `api/transaction` and `worker/async_slot`; each is one action of `Engine`. `calls!` makes the
+//! blocking and the async form.
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -261,7 +262,7 @@ impl<T: TrackedTask> Execution<T> {
         stored: Result<Header>,
     ) -> Result<()> {
         stored.inspect_err(|error| {
-            // Nothing of it is stored: what becomes of the attempt is still open.
+            // Nothing of it is stored, so the attempt has no outcome yet.
             self.settled = !error.is_refusal();
         })?;
         self.record_end(outcome, failure.as_ref());

@@ -1,5 +1,5 @@
-//! Values that the submit of an execution's task has stored: the nominal time of an occurrence of a schedule, and the trace context. Called
-//! by handlers; in memory only.
+//! Returns values that the submit of an execution's task has stored: the scheduled time of an occurrence, and the trace context. Called by
+//! handlers; in memory only.
 
 use chrono::{DateTime, Utc};
 

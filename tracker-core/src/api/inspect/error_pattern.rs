@@ -1,4 +1,5 @@
-//! The common pattern of failures: the deepest cause, with placeholders for the parts that differ between tasks. Called by `errors`. Pure.
+//! Finds the common pattern of failures: the deepest cause, with placeholders for the parts that differ between tasks. Called by `errors`;
+//! pure.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -130,7 +131,7 @@ fn is_delimiter(letter: char) -> bool {
     letter.is_whitespace() || "\"'`“”‘’()[]{}<>,;=|".contains(letter)
 }
 
-/// The task's own id, where it is a word of its own and not a code: the task with the id 3 can fail with the exit code 3.
+/// The task's own id, if it is a separate word and not a code: the task with the id 3 can fail with the exit code 3.
 fn own_id(before: &str, rest: &str, id: &str) -> Option<(&'static str, usize)> {
     let after = rest.strip_prefix(id)?;
     if id.bytes().all(|byte| byte.is_ascii_digit()) && is_code(before, id, after) {

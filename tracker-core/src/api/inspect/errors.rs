@@ -1,5 +1,5 @@
-//! Failures grouped by the pattern of their deepest cause. Called by users, the CLI and the dashboard; reads only, and
-//! examines a bounded number of tasks.
+//! Groups failures by the pattern of their deepest cause. Called by users, `tracker-cli` and `tracker-web`; reads a bounded number of
+//! tasks, and writes nothing.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Tasks in progress and their leases. Called by users, the CLI and the dashboard; reads only.
+//! Lists the tasks in progress and their leases. Called by users, `tracker-cli` and `tracker-web`; writes nothing.
 
 use crate::{
     api::{
@@ -34,7 +34,7 @@ pub struct LeasedTask {
 }
 
 impl<T: Schema> Tasks<T> {
-    /// Returns the tasks with a lease, at most `most`, in the order in which their leases expire.
+    /// Returns up to `most` tasks with a lease, in the order in which their leases expire.
     ///
     /// # Errors
     /// The file cannot be read.

@@ -1,4 +1,5 @@
-//! `Metrics`: the numbers of all kinds at one time, for monitoring. Called by users, the CLI and the dashboard; reads only.
+//! `Metrics` holds the numbers of all kinds at one time, for monitoring. Called by users, `tracker-cli` and `tracker-web`, and read by
+//! `open_metrics` and `recorded_gauges`; reads the file, and writes nothing.
 
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub struct Metrics {
 pub struct KindMetrics {
     /// The kind's name.
     pub kind: String,
-    /// The names of its steps; one empty name where it has none.
+    /// The names of its steps; one empty name if it has none.
     pub steps: Vec<String>,
     /// The number of tasks in each status, in the order of their declaration.
     pub tasks: Vec<(StatusInfo, u64)>,
@@ -102,7 +103,7 @@ impl Metrics {
 
     /// Returns the numbers as text in the format OpenMetrics 1.0, which Prometheus and OpenTelemetry collectors read.
     ///
-    /// All metrics are gauges: they describe the file at one time, and histories are pruned, so that totals over all time are not known.
+    /// All metrics are gauges, because they describe the file at one time, and histories are pruned, so that totals over all time are not known.
     #[must_use]
     pub fn open_metrics(&self) -> String {
         open_metrics::render(self)

@@ -1,5 +1,6 @@
-//! Inspection of a file by tools that do not know the Rust types of its tasks: untyped look-ups, metrics, plans and changes of payloads.
-//! Called by users, the CLI and the dashboard. Reads only, except moves, prunes and changes of payloads, which act through the engine.
+//! Inspects a file for tools that do not know the Rust types of its tasks: untyped look-ups, metrics, plans and changes of payloads. Called
+//! by users, `tracker-cli`, `tracker-web` and `api/live`. Writes nothing, except moves, prunes and changes of payloads, which act through
+//! `Engine`.
 
 mod error_pattern;
 mod errors;

@@ -1,4 +1,5 @@
-//! `Plan`: what the next claims would start, and why other tasks would not start. Called by users, the CLI and the dashboard; reads only.
+//! `Plan` lists the tasks that the next claims would start, and states why others would not start. Called by users, `tracker-cli` and
+//! `tracker-web`, for the oldest waiting task by `gauges` and `metrics`, and for counts up to a bound by `api/query`; writes nothing.
 
 use chrono::{DateTime, Utc};
 
@@ -54,7 +55,7 @@ pub struct PlannedTask {
     pub id: TaskKey,
     /// Its status.
     pub status: StatusInfo,
-    /// The name of the step that starts it; empty where the kind has no steps.
+    /// The name of the step that starts it; empty if the kind has no steps.
     pub step: String,
     /// Higher first.
     pub priority: u8,
@@ -85,7 +86,7 @@ pub struct BlockedGroup {
 /// How many, counted up to a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BoundedCount {
-    /// So many, or at least so many.
+    /// The number, which is a lower bound unless [`Self::exact`] is true.
     pub count: u64,
     /// Whether there are no more.
     pub exact: bool,
@@ -97,11 +98,11 @@ impl std::fmt::Display for BoundedCount {
     }
 }
 
-/// How far is counted what has no counter of its own.
+/// The number up to which tasks without a counter are counted.
 const COUNTED: u64 = 10_000;
 
 impl<T: Schema> Tasks<T> {
-    /// Returns the tasks that would be claimed next, at most `most`, and why the others would not. Costs about the same for any number of
+    /// Returns up to `most` tasks that would be claimed next, and why the others would not. Costs about the same for any number of
     /// tasks: what has no counter is counted up to 10,000.
     ///
     /// # Errors
@@ -139,7 +140,7 @@ impl<T: Schema> Tasks<T> {
         })
     }
 
-    /// Returns the ids of the tasks that wait, at most `most`, in the order in which claims start them. A pause of the kind, dependencies and
+    /// Returns the ids of up to `most` tasks that wait, in the order in which claims start them. A pause of the kind, dependencies and
     /// limits do not matter here: tasks that are due later come after those of the same priority that are due, then paused tasks, then
     /// those that wait for others. Reads every task that it returns.
     ///

@@ -1,5 +1,5 @@
-//! Queries without a type: statuses by name, index values as text. Called by users and `live/filter`; `Tasks::find_ids_by_text` uses `forms_of`,
-//! the parser of typed values. Builds queries; reads no row.
+//! Builds queries without a type: statuses by name, index values as text. Called by users, `tracker-cli` and `api/live/filter`;
+//! `Tasks::find_ids_by_text` uses `forms_of`, the parser of typed values. Reads no row.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! `Metrics::record`: gives the gauges to the recorder of the crate `metrics`. Called by users; touches no row.
+//! `Metrics::record` gives the gauges to the recorder of the crate `metrics`. Called by users; runs that recorder, and touches no row.
 
 use metrics::{Label, Unit};
 

@@ -1,4 +1,5 @@
-//! `Throughput`: how fast attempts ended lately, and how long they ran. Called by users, the CLI and the dashboard; reads only.
+//! `Throughput` measures how fast attempts ended lately, and how long they ran. Called by users, `tracker-cli`, `tracker-web` and
+//! `metrics`; reads the file, and writes nothing.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,7 +23,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Throughput {
-    /// From when on attempts were counted: the time that was asked for, or a later one where there were too many.
+    /// The time from which attempts were counted: the requested one, or a later one if there were too many.
     pub since: DateTime<Utc>,
     /// Until when: now.
     pub until: DateTime<Utc>,
@@ -130,7 +131,7 @@ impl<T: Schema> Tasks<T> {
     }
 }
 
-/// The statuses that tasks have after an attempt; that a retry waits in pending is only where there is no failed.
+/// The statuses that tasks have after an attempt. A retry waits in pending only if there is no failed.
 fn ended_in(graph: &Graph) -> Vec<StatusFilter> {
     let wanted = |status: &&crate::model::status::StatusInfo| {
         status.role != Role::Pending || graph.code(status.step, Role::Failed).is_none()

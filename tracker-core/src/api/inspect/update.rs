@@ -1,5 +1,5 @@
-//! Changes of a payload without its type: the new payload must have the fields of the stored one. Called by `live/perform` and
-//! users; acts through the engine.
+//! Changes a payload without its type: the new payload must have the fields of the stored one. Called by users and `api/live/perform`;
+//! reads the task, and writes it through `Engine`.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ impl Tasks<Untyped> {
     /// Replaces the stored task if it has no lease and still has this revision (see [`Record::revision`]).
     ///
     /// The values of indexes follow their fields, and the priority follows the field marked with `#[task(priority)]`, as the file's definition of
-    /// the kind names them. What cannot be followed without the task's type is refused: a change of
+    /// the kind names them. Changes that need the task's type are refused: a change of
     /// the id, of a field of a unique key, or of an indexed field whose form is not known. A type that computes its id or
     /// its keys by hand from several fields should be changed by a program that knows it.
     ///
@@ -66,7 +66,7 @@ impl Tasks<Untyped> {
         })?;
         let Some((task, stored, (row, current))) = found else { return Err(gone(&kind, &id)) };
         if current != stored {
-            // Another payload is stored once the expired lease ends: end it now, so that the next read returns that payload.
+            // Another payload is stored once the expired lease ends. End it now, so that the next read returns that payload.
             engine.call(Rescue { kind: Some(kind.id), scope: Scope::Expired })?;
         }
         if current != revision {
@@ -112,7 +112,7 @@ fn keeping_version(old: &TaskRow, payload: &Payload) -> Result<Vec<u8>> {
     }
 }
 
-/// The row with another payload, its keys followed; refused where they cannot be.
+/// The row with another payload, with its keys changed to match; refused if they cannot be.
 fn replaced(kind: &Kind, old: &TaskRow, payload: &Payload) -> Result<TaskRow> {
     let refuse = |what: String| {
         Error::invalid(format!(
@@ -193,7 +193,7 @@ impl<'n> Fields<'n> {
             let after = if proved { encoded(self.after.field(name)) } else { None };
             return after.ok_or_else(|| format!("the form of its indexed field {name:?} cannot be told"));
         }
-        // The field has another name in the payload: every field that may be it must stay.
+        // The field has another name in the payload, so every field that may be it must stay.
         let mut holders = self.names().filter(|field| {
             self.was(field).or(self.after.field(field)).and_then(|node| like(value, node)).as_deref() == Some(value)
                 || (value == NONE && self.was(field).is_none_or(|node| *node == Node::Nil))
@@ -208,7 +208,7 @@ impl<'n> Fields<'n> {
 /// How a field without a value is encoded.
 const NONE: &[u8] = &[0];
 
-/// The encoded value of a field, in the form in which another value of it is encoded; `None` where it has not this form.
+/// The encoded value of a field, in the form in which another value of it is encoded; `None` if it has not this form.
 fn like(form: &[u8], node: &Node) -> Option<Vec<u8>> {
     match (form.split_first()?, node) {
         ((1, _) | (0, []), Node::Nil) => Some(NONE.to_vec()),

@@ -1,5 +1,5 @@
-//! The place of the socket of a file: a directory of the user's own, and a name derived from the identity of the file. Called by `client`
-//! and `server`; creates and checks directories.
+//! Finds the place of the socket of a file: a directory of the user's own, and a name derived from the identity of the file. Called by
+//! `client` and `server`; creates and checks directories.
 
 use std::{
     env,

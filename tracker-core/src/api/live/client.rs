@@ -1,5 +1,5 @@
-//! `Client`: sends requests to the process that has a file open. Called by users and the CLI; opens a connection to the socket of the file for
-//! each call.
+//! `Client` sends requests to the process that has a file open. Called by users and `tracker-cli`; opens a connection to the socket of the
+//! file for each call.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! Events as they travel to another process: `EventSelection` and `LiveEvent` for users and `frame`, and `send`, which writes the events of a
-//! subscription to a connection. `server` calls `send` on the thread of the connection.
+//! Sends events to another process: `EventSelection` and `LiveEvent` are their form for users and `frame`, and `send` writes the events of
+//! a subscription to a connection. Called by `server` on the thread of the connection, and read by `event_stream`.
 
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ mod sender {
     use super::{LiveEvent, Notification, Result, StatusInfo, Subscription, Tracker};
     use crate::api::live::frame::{self, Answer, Reply};
 
-    /// Number of events that wait for a slow reader, at most: a few megabytes.
+    /// The most events that wait for a slow reader: a few megabytes.
     pub(in crate::api::live) const CAPACITY: usize = 1 << 14;
     /// Bytes after which the frames of waiting events are written. The last frame may exceed it.
     const WRITE_BYTES: usize = 1 << 16;
@@ -53,7 +53,7 @@ mod sender {
     const CHECK_EVERY: Duration = Duration::from_secs(1);
 
     /// Writes events to a connection until the subscription ends or the client closes the connection. A slow client delays only this
-    /// thread: the subscription drops events meanwhile, and counts them.
+    /// thread. The subscription drops events meanwhile, and counts them.
     pub(in crate::api::live) fn send(
         subscription: &Subscription,
         tracker: &Tracker,
@@ -65,7 +65,7 @@ mod sender {
         let encode =
             |notification| frame::encode(&Answer::Ok(Reply::Event(live(tracker, notification))), frame::LONGEST_ANSWER);
         loop {
-            // Read first: no event is added after the end.
+            // Read first, because no event is added after the end.
             let has_ended = subscription.is_closed();
             let Some(event) = subscription.next_within(CHECK_EVERY) else {
                 if has_ended {
@@ -88,7 +88,7 @@ mod sender {
         }
     }
 
-    /// Whether the client has closed the connection: it sends nothing after its call.
+    /// Whether the client has closed the connection. It sends nothing after its call, so a readable connection is a closed one.
     fn has_hung_up(stream: &UnixStream) -> bool {
         let mut ready = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
         matches!(poll(&mut ready, PollTimeout::ZERO), Ok(ready) if ready > 0)

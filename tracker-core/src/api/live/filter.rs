@@ -1,4 +1,4 @@
-//! Turns a `TaskFilter` into a query. Called by `perform` and by users; touches no row.
+//! Turns a `TaskFilter` into a query. Called by `perform`, `tracker-cli` and `tracker-web`; touches no row.
 
 use super::request::TaskFilter;
 use crate::{

@@ -1,6 +1,6 @@
-//! The protocol of live commands: its types and their bytes. Each side first sends a hello, which names the version. Then the client sends one
-//! call and the server one answer. An import adds a pair of frames for each part of its lines, a subscription an answer for each event.
-//! `client`, `server`, `lines`, `events` and `event_stream` open and write the connections; `read` reads a frame from any reader.
+//! Defines the protocol of live commands: its types and their bytes. Each side first sends a hello, which names the version. Then the
+//! client sends one call and the server one answer; an import adds a pair of frames per part, a subscription an answer per event. Used by
+//! all of `api/live`; reads and writes connections for them.
 
 use std::io::{self, Read};
 

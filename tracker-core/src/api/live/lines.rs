@@ -1,4 +1,5 @@
-//! The lines of an import through the socket, one part at a time. `client` sends them with `send`, and `server` reads them from `SentLines`.
+//! Passes the lines of an import through the socket, one part at a time. `client` sends them with `send`, and `server` reads them from
+//! `SentLines`.
 
 use std::{
     io::{self, Read, Write as _},
@@ -18,7 +19,7 @@ use crate::{
 
 /// The most bytes of a part.
 const PART: usize = 1 << 20;
-/// How long the client may take to send the next part: its lines may come from a program that computes them.
+/// How long the client may take to send the next part. Its lines may come from a program that computes them.
 const SLOWEST: Duration = Duration::from_secs(600);
 
 /// Sends the lines that the server asks for, and returns the result of the import. An empty part ends the lines.

@@ -1,4 +1,4 @@
-//! Checks that the user at the other end of a connection may send commands, and `Timed`: reads and writes of a socket that end by a deadline.
+//! Checks that the user at the other end of a connection may send commands, and ends reads and writes of a socket by a deadline (`Timed`).
 //! Called by `client`, `server` and `lines`.
 
 use std::{

@@ -1,5 +1,5 @@
-//! Performs requests on an open tracker, and counts the tasks that they are about. Called by users, the CLI and the server of live
-//! commands; acts through the calls of `Tasks`.
+//! Performs requests on an open tracker, and counts the tasks that they are about. Called by users, `tracker-cli`, `tracker-web` and
+//! `api/live/server`; writes through the calls of `Tasks`, `Query` and `Tracker`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Changes that an operator asks for, as values: `Request` and its parts, and the answers. The CLI and the socket of live commands
-//! carry them; `perform` runs them. Plain data.
+//! `Request` is a change that an operator asks for, as a value, and `Report` its answer. Made by `tracker-cli`, `tracker-web` and other
+//! users, sent by `client` and `server`, run by `perform`; plain data.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The server of live commands: accepts connections on the socket of the file, and performs one call for each. Started and stopped by
-//! `Shared`.
+//! `Server` accepts connections on the socket of the file, and performs one call for each. Started and stopped by `api/shared`; binds and
+//! removes the socket, starts threads, and writes through `perform` and `portable/import`.
 
 use std::{
     collections::HashMap,
@@ -80,7 +80,7 @@ struct OpenConnections {
 impl Server {
     /// Serves a file on the socket that is derived from its identity. `tracker` must be a handle that does not keep the file open.
     ///
-    /// Only the process that has the file open for writing may call this, and [`stop`](Self::stop) before it closes the file: so no other
+    /// Only the process that has the file open for writing may call this, and [`stop`](Self::stop) before it closes the file, so that no other
     /// process uses the socket's name.
     pub(crate) fn start(tracker: Tracker, file: FileId) -> Result<Self> {
         Self::start_in(&address::directories(), tracker, file)
@@ -131,7 +131,7 @@ impl Server {
 pub(crate) struct StoppedServer(Arc<Connections>);
 
 impl StoppedServer {
-    /// Waits until the calls have been answered: once the file is closed, they are refused. Subscriptions end with the file; clients that do not
+    /// Waits until the calls have been answered, because they are refused once the file is closed. Subscriptions end with the file; clients that do not
     /// read their last events are left behind.
     pub(crate) fn join(self) {
         let has_subscriptions = |open: &mut OpenConnections| !open.subscriptions.is_empty();
@@ -222,7 +222,7 @@ impl Connections {
         !open.stopping
     }
 
-    /// Serves a connection on a thread of its own.
+    /// Serves a connection on a separate thread.
     fn serve(connections: &Arc<Self>, stream: UnixStream) -> io::Result<()> {
         // Some systems pass this on from the listener.
         stream.set_nonblocking(false)?;

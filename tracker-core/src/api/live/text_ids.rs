@@ -1,5 +1,5 @@
-//! Finds a task by the text of its id, such as an argument of a command, in one kind or in all. Called by `perform`, the CLI and the dashboard;
-//! reads only.
+//! Finds a task by the text of its id, such as an argument of a command, in one kind or in all. Called by `perform`, `tracker-cli` and
+//! `tracker-web`; reads kinds and tasks, and writes nothing.
 
 use super::request::SelectedId;
 use crate::{

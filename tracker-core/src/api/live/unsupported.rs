@@ -1,4 +1,5 @@
-//! Live commands on systems without Unix sockets: each call fails with `Unsupported`. Called by users and `Shared` there.
+//! Replaces live commands on systems without Unix sockets: each call fails with `Unsupported`. Called by users and `api/shared` there;
+//! touches nothing.
 
 use std::{convert::Infallible, path::Path, time::Duration};
 
@@ -26,7 +27,7 @@ impl Client {
     /// Refuses the call on this system.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] always: this system has no Unix sockets.
+    /// [`ErrorKind::Unsupported`] always, because this system has no Unix sockets.
     pub fn find(_: impl AsRef<Path>) -> Result<Option<Self>> {
         Err(unsupported())
     }

@@ -1,4 +1,5 @@
-//! Changes of every task that a query finds, in parts of bounded size. Called by users and `live/perform`; acts through the engine.
+//! Changes every task that a query finds, in parts of bounded size. Called by users, `tracker-cli` and `api/live/perform`; reads the tasks,
+//! and writes through `Engine`.
 
 use std::sync::Arc;
 
@@ -173,7 +174,7 @@ impl<T: Schema> Query<'_, T> {
         })
     }
 
-    /// Every task of the query before anything is done to one: what is done moves it in the order.
+    /// Finds every task of the query before it changes one, because a change moves the task in the order.
     fn all(&self) -> Result<Vec<TaskRef>> {
         let all = self.pages(|query: &Self, search: &Search| {
             query.tasks.shared.engine.read(|rows| {

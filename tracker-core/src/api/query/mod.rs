@@ -1,5 +1,5 @@
-//! `Query`: finds tasks by status, index, batch, time or text, and reads, counts or changes them. Created by `Tasks::query`; reads through
-//! `search`, and changes tasks in parts through `all`.
+//! `Query` finds tasks by status, index, batch, time or text, and reads, counts or changes them. Made by `Tasks::query`, used by users,
+//! `tracker-cli`, `tracker-web` and `api/live`; reads through `search`, and writes through `all`.
 
 mod all;
 mod search;
@@ -168,7 +168,7 @@ impl<'t, T: Schema> Query<'t, T> {
         self
     }
 
-    /// Goes on where a page ended, or begins where that is `None`: so `page.next` can be handed in as it is. The query must
+    /// Goes on where a page ended, or at the beginning for `None`, so that `page.next` can be passed as it is. The query must
     /// be the same otherwise.
     #[must_use]
     pub fn after(mut self, cursor: impl Into<Option<Cursor>>) -> Self {
@@ -209,7 +209,7 @@ impl<'t, T: Schema> Query<'t, T> {
         self.page_of(&self.search)
     }
 
-    /// Returns a page with [`total`](Page::total), the number of tasks that the query is about, both as of one instant. See
+    /// Returns a page with [`total`](Page::total), the number of tasks that the query is about, both from one snapshot. See
     /// [`Query::total`]. A query by text reads every task for that.
     ///
     /// # Errors
@@ -271,7 +271,7 @@ impl<'t, T: Schema> Query<'t, T> {
     }
 
     /// Counts the tasks that match the query, without its limit, and stops at `most`; a query by text stops when it has read that many
-    /// tasks, and reads them 10,000 at a time. Each part is a read transaction of its own. Reads only the kept counters, and is exact, if the
+    /// tasks, and reads them 10,000 at a time. Each part is a separate read transaction. Reads only the kept counters, and is exact, if the
     /// query filters by status alone.
     ///
     /// ```

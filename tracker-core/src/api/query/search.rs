@@ -1,5 +1,5 @@
-//! `Search`: the filters of a query, and the walk over the rows that they select. Called by `query`, and by `inspect` for errors and
-//! throughput; reads only.
+//! `Search` holds the filters of a query, and walks over the rows that they select. Called by `api/query`, `api/inspect/errors` and
+//! `api/inspect/throughput`; writes nothing.
 
 use crate::{
     model::{
@@ -321,7 +321,7 @@ impl Search {
         Ok(found)
     }
 
-    /// The tasks after the cursor in the order of the query, at most the limit.
+    /// The tasks after the cursor in the order of the query, up to the limit.
     fn cut(
         &self,
         mut found: Vec<(ListingPosition, TaskRef)>,

@@ -1,5 +1,5 @@
-//! Builders: the functions that make the task of an occurrence, from the user's function or from a stored template. Called by the thread
-//! of `scheduler` and by `ScheduleHandle`; user code in them runs guarded, outside of locks and transactions.
+//! Builds the task of an occurrence, with the user's function or from a stored template. Called by `scheduler`, `start_times` and
+//! `ScheduleHandle`; user code in it runs guarded, outside of locks and transactions.
 
 use std::{fmt::Write as _, sync::Arc};
 

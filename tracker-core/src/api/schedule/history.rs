@@ -1,4 +1,5 @@
-//! `OccurrenceRecord`: an occurrence that a schedule submitted, with the status of its task. Made by `ScheduleHandle`; reads only.
+//! `OccurrenceRecord` is an occurrence that a schedule submitted, with the status of its task. Read for `ScheduleHandle::occurrences`;
+//! writes nothing.
 
 use chrono::{DateTime, Utc};
 

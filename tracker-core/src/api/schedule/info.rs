@@ -1,4 +1,5 @@
-//! `ScheduleInfo`: a stored schedule as users and the CLI see it. Made by `ScheduleHandle` and `Tracker::schedules`; plain data.
+//! `ScheduleInfo` is a stored schedule as users see it. Made by `ScheduleHandle` and `Tracker::schedules`, read by users, `tracker-cli` and
+//! `tracker-web`; plain data.
 
 use std::fmt;
 
@@ -47,7 +48,7 @@ pub struct ScheduleInfo {
     pub failed: u64,
     /// The reason of the latest of those.
     pub last_error: Option<String>,
-    /// The nominal times of the latest occurrences that were submitted, oldest first, at most 100.
+    /// The scheduled times of up to 100 of the latest occurrences that were submitted, oldest first.
     pub recent: Vec<DateTime<Utc>>,
 }
 

@@ -1,5 +1,5 @@
-//! Schedules: `Tasks::schedule` registers one with the function that builds its tasks, `ScheduleHandle` inspects and changes it. Called by
-//! users, the CLI and live commands; reads rows, and writes through the engine.
+//! Registers schedules, each with the function that builds its tasks (`Tasks::schedule`); `ScheduleHandle` inspects and changes one. Called
+//! by users, `tracker-cli`, `tracker-web`, `api/live/perform` and `api/tracker`; reads rows, and writes through `Engine`.
 
 mod builder;
 mod history;
@@ -38,7 +38,7 @@ impl<T: TrackedTask> Tasks<T> {
     /// the program: the schedule and its state are stored in the file, the function is not.
     ///
     /// While the tracker is open, each occurrence is submitted when it is due, in the commit that advances the schedule: several
-    /// processes and a restart make one task of it. Its id is [`Occurrence::id`] where ids are text and [`Occurrence::uuid`] where they
+    /// processes and a restart make one task of it. Its id is [`Occurrence::id`] if ids are text and [`Occurrence::uuid`] if they
     /// are UUIDs; `build` sets it, unless the kind has generated ids. Occurrences that were missed while no program ran are caught up
     /// as [`Schedule::catch_up`] says.
     ///
@@ -157,7 +157,7 @@ enum Source {
     Template(String),
 }
 
-/// Stores a schedule, then registers its builder: a name that belongs to another kind is refused before.
+/// Stores a schedule, then registers its builder, so that a name that belongs to another kind is refused before.
 fn store(shared: &Arc<Shared>, name: &str, kind: u32, schedule: &Schedule, source: Source) -> Result<ScheduleHandle> {
     if name.is_empty() || name.len() > NAME {
         return Err(Error::invalid(format!("the schedule's name {name:?} must have 1 to {NAME} bytes")));
@@ -219,7 +219,7 @@ impl ScheduleHandle {
         Ok(row.next.map_or_else(Vec::new, |next| upcoming(&calendar, now.max(next.saturating_sub(1)), count)))
     }
 
-    /// Returns the latest occurrences that were submitted, at most `most` of at most 100, the latest first.
+    /// Returns up to `most` occurrences that were submitted, the latest first. The file keeps at most 100.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

@@ -1,5 +1,5 @@
-//! `Scheduler`: the thread that submits due occurrences, and the start times that it knows. Called by `Tasks::schedule` and by the calls
-//! of `ScheduleHandle`; reads and advances schedules through the engine.
+//! `Scheduler` is the thread that submits due occurrences. Called by `api/schedule` and owned by `api/shared`; keeps start times in memory,
+//! and reads and advances schedules through `Engine`.
 //!
 //! The state in memory is a hint. The transaction that submits checks the stored position, so several processes, a stale hint and
 //! a restart never make two tasks of one occurrence.
@@ -27,11 +27,11 @@ use crate::{
     storage::file::Sharing,
 };
 
-/// Longest sleep: the system clock may be set and the machine may sleep, which no timeout notices.
+/// The longest sleep. No timeout notices that the system clock is set or that the machine sleeps.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Time until a schedule is tried again after a storage error, in microseconds.
 const RETRY: Micros = 60_000_000;
-/// Number of schedules that one pass advances, at most.
+/// The most schedules that one pass advances.
 const SCHEDULES_PER_PASS: usize = 1_000;
 
 /// The schedules of an open tracker, shared by its handles.
@@ -88,7 +88,7 @@ impl Scheduler {
         self.wake(engine, redact)
     }
 
-    /// Takes the stored row of a schedule into account: it was registered or changed.
+    /// Takes the stored row of a schedule into account, after it was registered or changed.
     pub(super) fn update(
         self: &Arc<Self>,
         engine: &Arc<Engine>,
@@ -101,7 +101,7 @@ impl Scheduler {
         state.updates += 1;
         let removed = if row.is_none() { state.builders.remove(name) } else { None };
         let start = start.filter(|_| row.is_some_and(|row| state.can_build(name, row)));
-        // The thread waits for the first start: a later one need not wake it.
+        // The thread waits for the first start, so a later one need not wake it.
         let is_first = start.is_some_and(|start| state.queue.first().is_none_or(|(first, _)| start < *first));
         let wakes = is_first || (start.is_some() && state.thread.is_none());
         state.set_start(name, start);

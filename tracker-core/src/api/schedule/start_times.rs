@@ -1,4 +1,4 @@
-//! `SchedulerState`: the builders and start times that a scheduler keeps in memory. Used by `Scheduler` behind its lock.
+//! `SchedulerState` keeps in memory the builders and start times of a scheduler. Used by `Scheduler` behind its lock; touches no row.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -29,7 +29,7 @@ pub(super) struct SchedulerState {
     pub stale: bool,
     /// The change number of the file when the schedules were read.
     pub change: u64,
-    /// Number of registrations and changes by this process: a row that was read before one of them may be older than the memory.
+    /// Number of registrations and changes by this process. A row that was read before one of them may be older than the memory.
     pub updates: u64,
     pub closed: bool,
     pub thread: Option<JoinHandle<()>>,
@@ -64,7 +64,7 @@ pub(super) fn start_of(name: &str, row: &ScheduleRow) -> Option<Micros> {
     first_of(row.next, &times).map(|first| times.start_of(first))
 }
 
-/// The calendar of a stored schedule. One that cannot be read is logged: another version of the program has stored it.
+/// The calendar of a stored schedule. One that cannot be read is logged, because another version of the program has stored it.
 pub(super) fn calendar_of(name: &str, row: &ScheduleRow) -> Option<Calendar> {
     Calendar::of(&row.definition.timing, row.anchor)
         .inspect_err(|error| {

@@ -1,4 +1,5 @@
-//! Calls of an operator on single tasks, and pausing of a kind. Called by users; each call is one action of the engine.
+//! Defines the calls of an operator on single tasks, and pauses kinds. Called by users and `api/live/perform`; each call is one action of
+//! `Engine`.
 
 use super::Tasks;
 #[cfg(feature = "tokio")]

@@ -1,4 +1,4 @@
-//! Submits many tasks, in parts of bounded memory; each part is one action of the engine. Called by users.
+//! Submits many tasks, in parts of bounded memory; each part is one action of `Engine`. Called by users and `api/deferred`.
 
 use std::{borrow::Borrow, sync::Arc};
 
@@ -92,7 +92,7 @@ calls! {
         tasks.submit_parts(port, new, options).await
     }
 
-    /// Submits tasks as a batch of their own and seals it, so that no more can join: [`Tracker::open_batch`](crate::Tracker::open_batch),
+    /// Submits tasks as a new batch and seals it, so that no more can join: [`Tracker::open_batch`](crate::Tracker::open_batch),
     /// [`Tasks::submit_all_with`] and [`Batch::seal`] in one. After an interruption, run it again with the same tasks: those that
     /// are already stored are not submitted twice.
     ///

@@ -1,4 +1,5 @@
-//! The end of a task: calls that wait for it, and the callback for tasks that are given up. Called by users; registers in the engine.
+//! Waits for the end of a task, and registers the callback for tasks that are given up. Called by users and `tracker-cli`; waits for queued
+//! commits, reads the task, and registers in `Engine`.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -45,12 +46,12 @@ calls! {
     impl[T: Schema] Tasks<T> => self;
     impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
 
-    /// Waits until a task has ended, at most this long: until it is succeeded in its last step, given up, ignored or cancelled. Returns at
+    /// Waits up to `within` until a task has ended: until it is succeeded in its last step, given up, ignored or cancelled. Returns at
     /// once if it has. `Duration::ZERO` asks without waiting, `Duration::MAX` waits without a bound.
     ///
     /// The commit that ends the task wakes the call; it does not poll. In a file that other processes write to
     /// ([`Sharing::Writers`](crate::file::Sharing), or a file opened by [`Tracker::inspect`](crate::Tracker::inspect)) it also
-    /// looks at the task every 100 ms at most. A task that is requeued right after its end can be seen as not ended.
+    /// looks at the task at intervals of up to 100 ms. A task that is requeued right after its end can be seen as not ended.
     ///
     /// The call starts nothing: a worker must run the task, or free it if its process has died. A handler that waits occupies its thread.
     ///
@@ -156,7 +157,7 @@ impl<T: Schema> Tasks<T> {
     ///
     /// - The callback gets the task as it is when it is called. A task that is deleted by then, or cannot be decoded, is logged instead.
     /// - A panic of the callback is logged, and the next task is not affected.
-    /// - It is called at most once for each time that a task is given up: a process that dies after the commit does not call it. For an
+    /// - It is called at most once for each time that a task is given up. A process that dies after the commit does not call it. For an
     ///   effect that must not be lost, submit a task [`after`](crate::submit::SubmitOptions::after) this one.
     /// - Only commits of this tracker are noticed, not those of other processes.
     /// - [`Tracker::close`](crate::Tracker::close), and the drop of the last handle, wait for the callbacks that are due. A callback that

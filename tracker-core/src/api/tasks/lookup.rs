@@ -1,5 +1,5 @@
-//! Reads of single tasks and counters: by id, by unique key, counts, `explain`, positions in the claim order. Called by users; reads
-//! only.
+//! Reads single tasks and counters: by id, by unique key, counts, `explain`, positions in the claim order. Called by users, `tracker-cli`,
+//! `tracker-web`, `api/inspect` and `api/live`; writes nothing.
 
 use std::collections::BTreeMap;
 

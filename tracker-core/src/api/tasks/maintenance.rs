@@ -1,4 +1,5 @@
-//! Maintenance of one kind: rescue of expired leases and retention. Called by users and the CLI; acts through the engine.
+//! Rescues expired leases of one kind, and deletes its ended tasks. Called by users, `api/inspect` and `api/live/perform`; acts through
+//! `Engine`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! `Tasks`, the handle of one kind: one file for each group of calls. Called by users and workers; the handle itself reads only the kind's
-//! definition.
+//! `Tasks` is the handle of one kind, with one file for each group of calls. Called by users, `worker`, and most files of `api`; the handle
+//! itself reads only the kind's definition.
 
 mod admin;
 mod bulk;

@@ -1,5 +1,5 @@
-//! `SubmitOptions` and `StartOptions`: the options of submits and starts. Plain data, read by `tasks`, `group`, `transaction` and `deferred`;
-//! workers start with the default.
+//! `SubmitOptions` and `StartOptions` are the options of submits and starts. Made by users, read by `api/tasks`, `api/group`,
+//! `api/transaction` and `api/deferred`; `worker` starts with the default. Plain data.
 
 use std::{sync::Arc, time::Duration};
 
@@ -170,11 +170,11 @@ impl SubmitOptions {
     }
 
     /// Adds a dependency: the task waits until another task, of any kind, has succeeded. `on_failure` sets the effect on this task if the
-    /// dependency is exhausted, ignored or cancelled, or is so already. With several dependencies, at most 1,000, the task waits for all.
+    /// dependency is exhausted, ignored or cancelled, or is so already. With several dependencies (at most 1,000), the task waits for all.
     ///
     /// The task becomes startable in the commit that ends its last dependency. If more than a thousand tasks depend on the same one, the
     /// others follow in the next commits. A dependency that has succeeded stays satisfied, also if it is requeued. A task that exists
-    /// already is not changed: it waits only if it is new or starts again.
+    /// already is not changed, and waits only if it is new or starts again.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! Changes of the claim order by an operator: priority, due time, moves and pauses of single tasks. Called by users and `live/perform`;
-//! each call is one action of the engine.
+//! Defines the changes of the claim order by an operator: priority, due time, moves and pauses of single tasks. Called by users and
+//! `api/live/perform`; each call is one action of `Engine`.
 
 use chrono::{DateTime, Utc};
 

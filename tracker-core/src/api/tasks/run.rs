@@ -1,4 +1,5 @@
-//! Runs a handler on one task: starts it by its id, calls the handler, stores the outcome. Called by users; acts through the engine.
+//! Runs a handler on one task: starts it by its id, calls the handler, stores the outcome. Called by users; runs user code, and acts
+//! through `Engine`.
 
 use std::{error::Error as StdError, fmt, panic::resume_unwind};
 
@@ -147,7 +148,7 @@ async fn store<T: TrackedTask>(
         resume_unwind(panic);
     }
     if let Err(error) = stored {
-        // The task cannot have this outcome, and the handler cannot choose another: that is its failure.
+        // The task cannot have this outcome, and the handler cannot choose another, so the attempt fails.
         if error.is_refusal() && error.kind() != ErrorKind::LeaseLost {
             let failed = execution.end_by(port, Outcome::Fail { retry_in: None }, Some(failure_of(&error)), false);
             failed.await.map_err(RunError::from_end)?;

@@ -1,5 +1,5 @@
-//! Starts tasks: the next one in claim order, one by its id, or a detached execution by its ticket. Called by users; workers use
-//! `start_command`. Each start is one action of the engine.
+//! Starts tasks: the next one in claim order, one by its id, or a detached execution by its ticket. Called by users and `api/tasks/run`;
+//! `worker/pool_state` uses `start_command`. Each start is one action of `Engine`.
 
 use std::time::Duration;
 
@@ -183,7 +183,7 @@ impl<T: TrackedTask> Tasks<T> {
     }
 
     /// Checks whether the current state of the task refuses [`Tasks::start_with`], and why. Changes nothing. For
-    /// looking only: another worker may have the task by the time of the start, which then refuses.
+    /// looking only. Another worker may have the task by the time of the start, which then refuses.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

@@ -1,5 +1,5 @@
-//! Submits of single tasks, and their results. Called by users; `group`, `bulk`, `transaction` and `deferred` make their tasks here. Each
-//! submit is one action of the engine.
+//! Submits single tasks, and defines their results. Called by users; `api/group`, `api/tasks/bulk`, `api/transaction` and `api/deferred`
+//! make their tasks here. Each submit is one action of `Engine`.
 
 use super::{SubmitOptions, Tasks};
 #[cfg(feature = "tokio")]
@@ -98,7 +98,7 @@ calls! {
         tasks.submit_by(port, task, &SubmitOptions::default()).await
     }
 
-    /// Puts a task in with a due time or a priority of its own, into a batch, or after others.
+    /// Submits a task with its own due time or priority, into a batch, or after others.
     ///
     /// # Errors
     /// - As [`Tasks::submit`], and those of [`SubmitOptions::after`].

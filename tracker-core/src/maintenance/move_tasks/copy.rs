@@ -1,5 +1,5 @@
-//! `RowCopy`: copies all rows from the source of a move to its target, in commits of bounded size. Each commit stores the key of the last row
-//! that was copied, so a move continues there. Called by `move_tasks`; reads the source, writes the target.
+//! `RowCopy` copies all rows from the source of a move to its target, in commits of bounded size. Each commit stores the key of the last
+//! row that was copied, so a move continues there. Called by `move_tasks/mod.rs`; reads the source, writes the target.
 
 use super::{MoveProgress, MoveStep, end::End};
 use crate::{
@@ -25,7 +25,7 @@ pub(super) fn tables() -> impl Iterator<Item = StoreTable> {
     kinds.into_iter().chain([StoreTable::Headers]).chain(others)
 }
 
-/// Whether a row has a meaning in another place: a store keeps the counter of a limit key as the lock of its queue.
+/// Whether a row has a meaning in another place. A store keeps the counter of a limit key, also at 0, as the lock of its queue.
 pub(super) fn is_kept(table: StoreTable, value: &[u8]) -> bool {
     table != StoreTable::LimitInUse || value.iter().any(|byte| *byte != 0)
 }

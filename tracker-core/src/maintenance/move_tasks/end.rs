@@ -1,5 +1,5 @@
-//! `End`: the source or the target of a move, and the mark by which other processes and a continued move know of it. Opened for this process
-//! alone. Used by `move_tasks`; reads and writes the file or the store.
+//! `End` opens the source or the target of a move for this process alone, and writes the mark by which other processes and a continued move
+//! know of it. Used by all of `move_tasks`; reads and writes the file or the store.
 
 use std::{
     path::absolute,

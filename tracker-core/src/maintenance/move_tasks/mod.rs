@@ -1,5 +1,5 @@
-//! `Options::move_tasks`: moves all tasks from a file or a store to another one: copies the rows, compares both ends, and marks the source.
-//! Called by users and the CLI; opens both ends alone, and writes both.
+//! `Options::move_tasks` moves all tasks from a file or a store to another one: copies the rows, compares both ends, and marks the source.
+//! Called by users and `tracker-cli`; opens both ends alone, and writes both.
 
 mod copy;
 mod end;
@@ -96,7 +96,7 @@ impl Options {
             start(from.look()?, Found::Nothing).map_err(|refused| refused.error(from.name(), ""))?;
         }
         let mut to = End::open(to.0.place()?, &self.file, self.patience)?;
-        // The last commit is durable: both ends are closed when they are dropped, and an error of that changes nothing.
+        // The last commit is durable, so both ends are closed when they are dropped, and an error of that changes nothing.
         move_tasks(&mut from, &mut to, &TimeKeeper::new(self.clock), &mut progress)
     }
 
@@ -187,13 +187,13 @@ fn move_tasks(from: &mut End, to: &mut End, time: &TimeKeeper, report: &mut dyn 
         ));
     }
     let own_tables = from.read(other_tables)?;
-    // In this order: never can both be opened.
+    // In this order, so that both can never be opened.
     from.set_mark(Some(&mark(to, MoveState::Left)))?;
     to.set_mark(None)?;
     Ok(Moved { next_fence, was_continued, own_tables, ..source.report(&kinds) })
 }
 
-/// Marks both ends, the target first: a source whose target cannot be written stays usable.
+/// Marks both ends, the target first, so that a source whose target cannot be written stays usable.
 fn begin(from: &mut End, to: &mut End, time: &TimeKeeper) -> Result<Uuid> {
     let id = Uuid::new_v4();
     if matches!(from.look()?, Found::Tracker { .. }) {

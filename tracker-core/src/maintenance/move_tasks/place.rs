@@ -1,5 +1,5 @@
-//! `MovePlace`: a file or a store, named as the source or the target of a move. Made by users and the CLI, opened by `End`; opens nothing
-//! itself.
+//! `MovePlace` names a file or a store as the source or the target of a move. Made by users and `tracker-cli`, opened by `End`; opens
+//! nothing itself.
 
 use std::{fmt, io, path::Path, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The progress and the result of a move. Returned by `Options::move_tasks`; plain data.
+//! Reports the progress and the result of a move. Made by `move_tasks`, read by users and `tracker-cli`; plain data.
 
 /// The progress of a move, which the callback of [`Options::move_tasks`](crate::Options::move_tasks) receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

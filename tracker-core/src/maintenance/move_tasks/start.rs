@@ -1,5 +1,5 @@
 //! Decides whether a move begins, continues after the last row that was copied, or is refused, from the marks at its two ends. Called by
-//! `move_tasks`; pure.
+//! `move_tasks/mod.rs`; pure.
 
 use uuid::Uuid;
 

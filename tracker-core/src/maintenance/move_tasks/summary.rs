@@ -1,5 +1,5 @@
-//! `Summary`: counts and checksums of all rows of one end of a move, by kind. Two summaries are compared before the source is marked as moved.
-//! Called by `move_tasks`; reads every row and writes nothing.
+//! `Summary` counts and hashes all rows of one end of a move, by kind. Two summaries are compared before the source is marked as moved.
+//! Called by `move_tasks/mod.rs`; reads every row and writes nothing.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Recovers dependencies and batches, after the tasks themselves. Called by `recover`; reads the damaged file, writes the new one.
+//! Recovers dependencies and batches, after the tasks themselves. Called by `recover/mod.rs`; reads the damaged file, and writes the new
+//! one through `Writer`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,7 +73,7 @@ pub(super) fn copy_batches(
 }
 
 /// Copies the dependencies of tasks. A dependency on a task that is lost counts as one on a deleted task. Reports each task of
-/// which a dependency cannot be read: it may start too early.
+/// which a dependency cannot be read, because it may start too early.
 pub(super) fn copy_needs(
     source: Reading<'_>,
     target: &Tracker,
@@ -110,7 +111,7 @@ pub(super) fn copy_needs(
     })
 }
 
-/// Reads a table from both of its ends, up to where it cannot be read. Returns the first error if neither reached the end.
+/// Reads a table from both of its ends, up to the first row that cannot be read. Returns the first error if neither reached the end.
 fn walk(what: &str, mut read: impl FnMut(bool) -> Result<()>) -> Result<()> {
     catch_redb_panic(what, || read(false)).or_else(|error| catch_redb_panic(what, || read(true)).map_err(|_| error))
 }

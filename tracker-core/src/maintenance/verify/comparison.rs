@@ -1,5 +1,5 @@
-//! `Comparison`: the sorts of rows that `verify` compares, each with those that follow from the tasks. `RowSink` receives the rows of
-//! both sides. Pure; used by all of `verify`.
+//! `Comparison` lists the sorts of rows that `verify` compares, each with those that follow from the tasks. `RowSink` receives the rows of
+//! both sides. Used by all of `verify`; pure.
 
 use std::fmt::Debug;
 

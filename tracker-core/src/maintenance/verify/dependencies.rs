@@ -1,5 +1,5 @@
-//! The rows of batches and dependencies: gives those that follow from headers, and those that are stored, to a sink. Called by `verify`;
-//! reads only.
+//! Gives the rows of batches and dependencies to a sink: those that follow from headers, and those that are stored. Called by
+//! `verify/mod.rs` and `task_rows`; writes no row.
 
 use std::collections::BTreeSet;
 
@@ -135,7 +135,7 @@ pub(super) fn compare(
     Ok(())
 }
 
-/// Dependents wait for a batch as for a task: it has the place of a task here.
+/// Dependents wait for a batch as for a task, so it has the place of a task here.
 fn compare_batch(
     rows: &mut Tables<Reading<'_>>,
     sink: &mut impl RowSink,

@@ -1,4 +1,4 @@
-//! `ExactRows`: the rows of some buckets, compared one by one. Pure; filled by a further pass of `verify` where fingerprints differ.
+//! `ExactRows` compares the rows of some buckets one by one. Filled by a further pass of `verify/mod.rs` if fingerprints differ; pure.
 
 use std::{collections::BTreeMap, fmt};
 

@@ -1,5 +1,5 @@
-//! `Fingerprints`: whether two sides have the same rows, in memory that does not depend on the number of rows. Pure; filled by the first
-//! pass of `verify`.
+//! `Fingerprints` tells whether two sides have the same rows, in memory that does not depend on the number of rows. Filled by the first
+//! pass of `verify/mod.rs`; pure.
 
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
@@ -78,7 +78,7 @@ impl Fingerprints {
         self.0.iter().skip(comparison as usize * BUCKETS).take(BUCKETS).all(|bucket| bucket.difference == 0)
     }
 
-    /// The buckets in which the sides differ, or all if `all`, in parts of up to `most` rows. A larger bucket has a part of its own.
+    /// The buckets in which the sides differ, or all if `all`, in parts of up to `most` rows. A larger bucket is a part by itself.
     pub(super) fn parts(&self, all: bool, most: usize) -> Vec<BucketGroup> {
         let mut parts = Vec::new();
         let (mut part, mut rows) = (BucketGroup::default(), 0);

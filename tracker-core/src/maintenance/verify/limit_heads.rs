@@ -1,4 +1,4 @@
-//! The eligible heads of limit keys, as they follow from the tasks. Called by `verify`; reads only.
+//! Derives the eligible heads of limit keys from the tasks. Called by `verify/mod.rs`; reads the queues or the tasks, and writes no row.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub(super) fn each_head(
 
 type Take<'a> = &'a mut dyn FnMut(&Kind, ClaimKey, &[u8]);
 
-/// Reads both tables side by side: they are sorted by limit key.
+/// Reads both tables side by side, because they are sorted by limit key.
 fn each_head_of_queues(rows: &mut Tables<Reading<'_>>, take: Take<'_>) -> Result<()> {
     let (source, kinds) = (rows.source(), rows.all_kinds()?);
     let (queues, in_use) = (source.open(definitions::LIMIT_QUEUES)?, source.open(definitions::LIMIT_IN_USE)?);

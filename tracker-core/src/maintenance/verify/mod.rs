@@ -1,5 +1,5 @@
-//! `Tracker::verify`: recomputes every index and counter from the tasks themselves, and reports differences. Called by users and the
-//! CLI; reads every table, and writes nothing.
+//! `Tracker::verify` recomputes every index and counter from the tasks themselves, and reports differences. Called by users and
+//! `tracker-cli`; reads every table, and writes nothing.
 //!
 //! The first pass sums hashes of the expected and of the stored rows (`fingerprints`). Where the sums of a bucket of rows differ, further passes
 //! compare the rows of such buckets one by one (`exact_rows`), so that a bounded number of rows is in memory.
@@ -55,7 +55,7 @@ const COMPARED_ROWS: usize = 500_000;
 struct Division {
     /// Number of rows that are compared in one pass.
     rows: usize,
-    /// Whether rows are also compared one by one where the fingerprints are equal.
+    /// Whether rows are also compared one by one if the fingerprints are equal.
     all: bool,
 }
 

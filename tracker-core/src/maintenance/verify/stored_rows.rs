@@ -1,4 +1,4 @@
-//! The stored rows that follow from tasks: reads the tables, and gives their rows to a sink. Called by `verify`; reads only.
+//! Reads the stored rows that follow from tasks, and gives them to a sink. Called by `verify/mod.rs`; writes no row.
 
 use super::comparison::{Comparison, RowContent, RowSink};
 use crate::{

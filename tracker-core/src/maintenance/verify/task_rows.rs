@@ -1,4 +1,5 @@
-//! The rows that follow from the tasks: derives them from headers and payloads, and gives them to a sink. Called by `verify`; reads only.
+//! Derives the rows that follow from the tasks, from headers and payloads, and gives them to a sink. Called by `verify/mod.rs`; writes no
+//! row.
 
 use super::{
     Found,

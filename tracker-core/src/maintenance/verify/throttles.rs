@@ -1,4 +1,4 @@
-//! Checks the rows of throttle keys against each other. Called by `verify`; reads only.
+//! Checks the rows of throttle keys against each other. Called by `verify/mod.rs`; writes no row.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! `StartChecker`: checks the start conditions of a pool, remembers its recent starts, and does not ask again before the time that a
-//! condition named. Called by the slots of a pool; user code runs under its lock and no other.
+//! `StartChecker` checks the start conditions of a pool, remembers its recent starts, and does not ask again before the time that a
+//! condition named. Made by `pool_state`, called by `pool` and `async_slot`; runs user code under its lock and no other.
 
 use std::{
     collections::VecDeque,
@@ -19,7 +19,7 @@ use crate::{
 
 /// How long starts are remembered, besides the latest one.
 const REMEMBERED: Duration = Duration::from_secs(60);
-/// How many starts are remembered at most.
+/// The most starts that are remembered.
 const REMEMBERED_MAX: usize = 10_000;
 
 /// The start conditions of a pool that runs.
@@ -50,7 +50,7 @@ impl StartChecker {
         Self { conditions, status, state: Mutex::default() }
     }
 
-    /// Checks the conditions. A reading that is ready counts as a start until it is used up or withdrawn: so two slots do not use the same room.
+    /// Checks the conditions. A reading that is ready counts as a start until it is used up or withdrawn, so that two slots do not use the same room.
     fn check(&self, now: Micros) -> Reading {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = state.not_before.filter(|at| *at > now) {
@@ -94,7 +94,7 @@ impl StartChecker {
         state.add_start(now);
     }
 
-    /// A start that was allowed does not take place: other slots check again.
+    /// A start that was allowed does not take place, so other slots check again.
     fn withdraw(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.allowed -= 1;

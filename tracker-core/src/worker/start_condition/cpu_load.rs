@@ -1,4 +1,4 @@
-//! `CpuLoad`: a start condition on the load of the machine. Given by users, asked by the checker; reads `/proc/loadavg`.
+//! `CpuLoad` is a start condition on the load of the machine. Given by users and `tracker-cli`, asked by `checker`; reads `/proc/loadavg`.
 
 use std::{fs, num::NonZero, thread::available_parallelism};
 

@@ -1,4 +1,5 @@
-//! `FreeMemory`: a start condition on the memory of the machine. Given by users, asked by the checker; reads `/proc/meminfo`.
+//! `FreeMemory` is a start condition on the memory of the machine. Given by users and `tracker-cli`, asked by `checker`; reads
+//! `/proc/meminfo`.
 
 use std::{fs, time::Duration};
 
@@ -36,7 +37,7 @@ impl FreeMemory {
         Self { bytes, reserve: 0, reserve_for: Duration::ZERO }
     }
 
-    /// Counts `bytes` as used for each handler that has started less than `time` ago, at most a minute.
+    /// Counts `bytes` as used for each handler that has started less than `time` ago. `time` counts as at most a minute.
     #[must_use]
     pub fn reserving(self, bytes: u64, time: Duration) -> Self {
         Self { reserve: bytes, reserve_for: time, ..self }

@@ -1,5 +1,5 @@
-//! `StartCondition`: a condition that must hold before a worker starts a handler, such as a load or free memory. Given to the builders of
-//! workers; checked by the slots of a pool before each claim.
+//! `StartCondition` must hold before a worker starts a handler: a load below a limit, or free memory. Given to the builders of workers by
+//! users and `tracker-cli`; checked by `checker` before each claim. Runs user code.
 
 mod checker;
 mod cpu_load;
@@ -44,7 +44,7 @@ use crate::model::{error::Result, panics::catch_panic};
 /// ```
 pub trait StartCondition: Send + Sync {
     /// Whether a handler may start now. `recent` has the starts of this worker. Called before each start, on the thread of a slot, or in the task
-    /// of an async worker: it must not block. A panic counts as [`StartCheck::Failed`].
+    /// of an async worker, so it must not block. A panic counts as [`StartCheck::Failed`].
     fn check(&self, recent: &RecentStarts<'_>) -> StartCheck;
 
     /// Returns the name of the condition for [`StartStatus`]: by default `start condition`.
@@ -150,7 +150,7 @@ impl RecentStarts<'_> {
         self.ages.iter().copied()
     }
 
-    /// Returns how many starts are less than `time` ago, at most a minute.
+    /// Returns how many starts are less than `time` ago. `time` counts as at most a minute.
     #[must_use]
     pub fn within(&self, time: Duration) -> usize {
         self.ages.iter().take_while(|age| **age < time).count()

@@ -1,4 +1,5 @@
-//! `StartStatus`: the start condition of a worker that lets no handler start, and its reading. Written by the checker of the pool, read by users.
+//! `StartStatus` shows the start condition of a worker that lets no handler start, and its reading. Written by `checker`, read by users; in
+//! memory only.
 
 use std::{
     fmt,
@@ -50,7 +51,7 @@ pub struct BlockingCondition {
 
 impl StartStatus {
     /// Returns the condition that let no handler start at the last check. `None` while handlers may start, and when the worker has ended or has
-    /// checked nothing yet: it checks its conditions only when a task may wait.
+    /// checked nothing yet, because it checks its conditions only when a task may wait.
     #[must_use]
     pub fn blocking(&self) -> Option<BlockingCondition> {
         self.lock().clone()
