@@ -1,18 +1,19 @@
-//! `Idle` and `Pass` record one pass of a slot over every kind, and compute how long the slot sleeps after a pass that found no task. Used
-//! by `Dispatcher`, and by `worker/pool` and `worker/async_slot`, which sleep; pure.
+//! Records one pass of a slot (a place where a handler runs) over all kinds in a `Pass`, and what its claims left for later in an `Idle`;
+//! `SleepCondition` tells how long the slot then sleeps. Used by `dispatch` and by `worker`, which claims and sleeps; pure.
 
 use std::time::Duration;
 
 use crate::model::time::{Micros, between};
 
-/// A version of the file as the pool knows it: two counters, of the changes that the file has signalled and of the outcomes that the pool has stored.
+/// A version of the stored tasks as the pool knows it. `signal` counts the commits that made tasks startable, `stored` the outcomes that the
+/// pool has stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
     pub signal: u64,
     pub stored: u64,
 }
 
-/// The tasks that a claim without a result left for later: when they become startable, and whether a pause or a limit holds them back.
+/// Why a claim found nothing: when the next task is due or a lease ends, and whether a pause, a limit or a start condition holds tasks back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Idle {
     /// When the next task is due.
@@ -24,8 +25,8 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    /// Whether no task waits for a due time, the end of a lease, the end of a pause or a limit.
-    pub(super) fn is_plain(&self) -> bool {
+    /// Whether no task waits for a time, or is held back.
+    pub(super) fn has_nothing_waiting(&self) -> bool {
         *self == Self::default()
     }
 }
@@ -35,11 +36,13 @@ impl Idle {
 pub(super) struct Pass {
     /// How many kinds were tried.
     pub tried: usize,
-    /// The state of the file before the first kind was tried.
+    /// The version of the stored tasks before the first kind was tried.
     pub stamp: Stamp,
     /// Whether the pool ends when no task is left; read before the first kind was tried.
-    pub last: bool,
+    pub ends_when_empty: bool,
+    /// A claim has found a task, or an outcome was stored.
     pub worked: bool,
+    /// An isolated task, which runs alone, runs or waits.
     pub blocked: bool,
     pub idle: Idle,
 }
@@ -57,12 +60,12 @@ impl Pass {
     }
 }
 
-/// When a sleeping slot continues: after a change of the file later than `seen`, or at a time.
+/// When a sleeping slot continues: after a signal later than `seen`, or at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SleepCondition {
     pub seen: u64,
     pub idle: Idle,
-    /// An isolated task runs, or waits until all other handlers have ended.
+    /// An isolated task, which runs alone, runs or waits until all other handlers have ended.
     pub blocked: bool,
 }
 
@@ -70,7 +73,7 @@ impl SleepCondition {
     /// The longest time that the slot sleeps.
     pub(crate) fn duration(&self, now: Micros) -> Option<Duration> {
         const BLOCKED: Duration = Duration::from_millis(100);
-        // A slot does not wait for a lease that has expired, because its task can be claimed now, and another slot claims it.
+        // No wait for a lease that has expired: its task could be claimed in this pass, so another slot has claimed it or does so now.
         let expiry = self.idle.expiry.filter(|at| *at > now);
         let next = self.idle.due.into_iter().chain(expiry).min();
         let duration = next.map(|at| between(now, at).max(Duration::from_micros(100)));

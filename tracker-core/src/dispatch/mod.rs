@@ -259,10 +259,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
         if self.slots[slot].pass.tried == kinds {
             return self.end_pass(slot, signal);
         }
-        let (stamp, last) = (self.stamp(signal), !self.bounds.keep_running);
+        let (stamp, ends_when_empty) = (self.stamp(signal), !self.bounds.keep_running);
         let Slot { pass, first, .. } = &mut self.slots[slot];
         if pass.tried == 0 {
-            *pass = Pass { stamp, last, ..Pass::default() };
+            *pass = Pass { stamp, ends_when_empty, ..Pass::default() };
         }
         let kind = (*first + pass.tried) % kinds;
         pass.tried += 1;
@@ -288,7 +288,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             return None;
         }
         let quiescent = self.assigned == 0 && self.unreported == 0 && self.kinds.iter().all(KindQueue::is_quiescent);
-        if pass.is_empty() && pass.last && quiescent {
+        if pass.is_empty() && pass.ends_when_empty && quiescent {
             // A change since the first pass may have made a task startable.
             if pass.stamp != stamp {
                 return None;

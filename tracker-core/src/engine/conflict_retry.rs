@@ -1,4 +1,4 @@
-//! `ConflictRetry` decides whether a unit of work of a store that ended in a conflict runs again, and pauses before. Used by
+//! `ConflictRetry` decides whether a transaction on a store that ended in a conflict runs again, and sleeps before the retry. Used by
 //! `engine/group_commit`, `engine/database`, `engine/free_leases` and `maintenance/move_tasks/end`; sleeps, and touches no row.
 
 use std::{thread, time::Duration};
@@ -6,7 +6,7 @@ use std::{thread, time::Duration};
 use super::writer::Writer;
 use crate::model::error::Error;
 
-/// The highest number of times that a unit of work runs.
+/// The highest number of times that a unit of work (a transaction on a store) runs.
 const ATTEMPTS_MAX: u32 = 20;
 
 /// The longest pause before a further attempt.
@@ -19,8 +19,8 @@ pub(crate) struct ConflictRetry {
 }
 
 impl ConflictRetry {
-    /// Whether the unit runs again after this error. Pauses for a random time first, from the second conflict on.
-    pub(crate) fn is_due(&mut self, error: &Error) -> bool {
+    /// Whether the unit runs again after this error. From the second conflict on, sleeps for a random time first.
+    pub(crate) fn should_retry(&mut self, error: &Error) -> bool {
         if !error.is_conflict() {
             return false;
         }
@@ -47,9 +47,9 @@ mod tests {
     #[test]
     fn only_conflicts_run_again_and_not_for_ever() {
         let mut retry = ConflictRetry::default();
-        assert!(!retry.is_due(&Error::closed()));
+        assert!(!retry.should_retry(&Error::closed()));
         let conflict = Error::conflict("a test");
-        let again = (0..100).take_while(|_| retry.is_due(&conflict)).count();
+        let again = (0..100).take_while(|_| retry.should_retry(&conflict)).count();
         assert_eq!(again, 19);
     }
 

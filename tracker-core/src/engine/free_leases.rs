@@ -44,7 +44,7 @@ pub(crate) fn free_leases(database: &Database, time: &TimeKeeper) -> Result<()> 
             })
         });
         match freed {
-            Err(error) if retry.is_due(&error) => {}
+            Err(error) if retry.should_retry(&error) => {}
             freed => return freed.map(drop),
         }
     }

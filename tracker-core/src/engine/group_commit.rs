@@ -140,7 +140,7 @@ impl Engine {
                 Ok(())
             });
             match committed {
-                Err(error) if retry.is_due(&error) => {}
+                Err(error) if retry.should_retry(&error) => {}
                 committed => return committed.map(|((), effects)| effects),
             }
         }
@@ -152,7 +152,7 @@ impl Engine {
         let mut retry = ConflictRetry::default();
         loop {
             match self.write(&[], |writer| action.run(writer)) {
-                Err(error) if retry.is_due(&error) => {}
+                Err(error) if retry.should_retry(&error) => {}
                 Err(error) => return Err(error),
                 Ok((out, effects)) => {
                     self.publish(&effects);

@@ -1,4 +1,4 @@
-//! `counted` writes a number with its noun into a message ("1 task", "2 tasks"). Called by `model/error`, `model/transition` and
+//! `counted` returns a number with its noun, for messages ("1 task", "2 tasks"). Called by `model/error`, `model/transition` and
 //! `storage/read/schema`; pure.
 
 /// A number with its noun in the singular or the plural: `1 task`, `2 tasks`.

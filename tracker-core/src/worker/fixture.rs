@@ -40,7 +40,7 @@ impl Fixture {
         }
     }
 
-    /// A claim of so many tasks for a minute, none of which starts at once.
+    /// A claim of up to `most` tasks with a lease of one minute, of which none starts at once.
     pub(super) fn claim(&self, most: usize) -> Claim {
         let start = Start {
             step: 0,
@@ -69,7 +69,7 @@ impl Fixture {
         }
     }
 
-    /// Submits so many tasks, and claims them.
+    /// Submits this number of tasks, and claims them.
     pub(super) fn claimed(&self, tasks: usize) -> Claims {
         self.submit(tasks);
         self.tracker.shared.engine.call(self.claim(tasks)).unwrap()

@@ -1,5 +1,6 @@
 //! Runs worker pools: threads, or futures of tokio, that claim tasks, run handlers and store outcomes. Defines `Worker` and the options
-//! that all workers share. Called by users and `tracker-cli`; runs user code, and acts on the file through `Engine`.
+//! that all workers share. Called by users and `tracker-cli`; runs user code, changes stored tasks
+//! through `Engine`, and reads `/proc` for start conditions.
 
 #[cfg(feature = "tokio")]
 mod async_slot;
@@ -89,7 +90,7 @@ macro_rules! settings {
         /// - A worker that stops after failures has started up to `tasks` more handlers by then.
         /// - If handlers take less than 50 µs, an outcome waits up to 100 ms for those after it.
         ///
-        /// Tasks of a kind with a limit or a rate are not prefetched. A task whose process died is not prefetched again before its start is
+        /// Tasks of a kind with a concurrency limit or a rate limit are not prefetched. A task whose process died is not prefetched again before its start is
         /// stored: a task that kills its process is recognised at the latest the second time. The outcomes that [`run`](Self::run) reports are
         /// durable, and a stop gives back the tasks that have not started.
         #[must_use]
@@ -112,7 +113,7 @@ macro_rules! settings {
             self
         }
 
-        /// Sets the longest time of one attempt, more than zero, in place of the kind's. An attempt that takes longer is stored as failed
+        /// Sets the time limit of one attempt, more than zero, instead of the kind's. An attempt that takes longer is stored as failed
         /// and its lease ends. [`Execution::is_cancelled`](crate::Execution::is_cancelled) tells its handler, and its thread is free when the handler returns.
         #[must_use]
         pub fn timeout(mut self, limit: std::time::Duration) -> Self {

@@ -1,11 +1,11 @@
-//! `Delivery` takes the answer of a call to a future that may be gone, and releases tasks that were claimed for a dropped future. Used by
+//! `Delivery` holds tasks that were claimed for an async caller. Dropped before the caller takes them, it releases them. Used by
 //! `calls` and by `worker/async_slot`; acts through `Engine`.
 
 use std::{mem, sync::Arc};
 
 use crate::{api::shared::Shared, engine::Claims};
 
-/// Claimed tasks on the way to their caller. If the caller is gone, they are given back as if they had not been claimed.
+/// Claimed tasks on the way to their caller. If the caller has dropped its future, they are released as if they had not been claimed.
 pub(crate) struct Delivery {
     shared: Arc<Shared>,
     claims: Claims,

@@ -69,7 +69,7 @@ pub(super) fn lease(
     let known =
         header.lease.as_ref().map(|lease| lease.fence).into_iter().chain(header.last.as_ref().map(|last| last.fence));
     let known = known.max();
-    let owner = Owner { fence: writer.next_fence(known)?, token };
+    let owner = Owner { fence: writer.peek_fence(known)?, token };
     if known.is_some_and(|known| known >= owner.fence) {
         return Err(Error::corrupted(
             "tracker.meta",
@@ -80,7 +80,7 @@ pub(super) fn lease(
     let command =
         Command::Start(Start { token, fence: owner.fence, begun, random: Writer::fraction_of(token), ..start.clone() });
     let done = writer.decide(kind, task, Some(header), &command, None, &row.id)?;
-    writer.use_fence()?;
+    writer.take_peeked_fence()?;
     let (now, reenters) = (writer.now(), header.lease.as_ref().is_some_and(|lease| start.reenter == Some(lease.token)));
     if !reenters {
         writer.rows().count_start(kind, now)?;

@@ -47,7 +47,7 @@ impl StoreDatabase {
         let mut retry = ConflictRetry::default();
         loop {
             match self.write((Uuid::new_v4(), 1), &[], mark) {
-                Err(error) if retry.is_due(&error) => {}
+                Err(error) if retry.should_retry(&error) => {}
                 marked => return marked.map(drop),
             }
         }
@@ -84,7 +84,7 @@ impl StoreDatabase {
         let mut retry = ConflictRetry::default();
         loop {
             match self.read_once(&look) {
-                Err(error) if retry.is_due(&error) => {}
+                Err(error) if retry.should_retry(&error) => {}
                 found => return found,
             }
         }

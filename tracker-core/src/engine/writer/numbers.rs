@@ -1,4 +1,4 @@
-//! Assigns the numbers of a file or a store, sequence numbers and fences, which only rise, so that none is assigned twice. Called by
+//! Assigns numbers that only rise: sequence numbers of tasks and batches, and fences (fencing tokens: each claim has a higher one). Called by
 //! `engine/writer`, `engine/action`, `portable/imported_task` and `maintenance/recover`. Changes the file state in memory, or takes numbers
 //! from the sequences of a store.
 
@@ -11,11 +11,12 @@ use crate::{
     },
 };
 
-/// How often a store is asked for a fence. A reserved one may be lower than one that another process has assigned to the task meanwhile.
+/// Number of fences to request from a store before giving up. A reserved fence can be lower than the one that another process has given the
+/// task since.
 const FENCE_ATTEMPTS: usize = 4;
 
 impl Writer<'_> {
-    /// Takes the number of a new task.
+    /// Takes the number of a new task or batch.
     pub(crate) fn new_seq(&mut self) -> Result<u64> {
         self.new_seqs(1)
     }
@@ -31,21 +32,21 @@ impl Writer<'_> {
         Ok(first)
     }
 
-    /// Takes back the numbers from `first` on, of which none was used. A store has lost them.
+    /// Returns the numbers from `first` on, of which none was used. In a store they stay unused.
     pub(super) fn give_back_seqs(&mut self, first: u64) {
         if self.working_set().is_none() {
             self.file_state.next_seq = first;
         }
     }
 
-    /// A number that no task has yet, and that each later task exceeds.
+    /// A number above those of all tasks so far. Each later task has at least this one.
     pub(super) fn next_seq(&mut self) -> Result<u64> {
         if self.working_set().is_some() { self.new_seq() } else { Ok(self.file_state.next_seq) }
     }
 
-    /// The fence of the next claim; [`Self::use_fence`] takes it once the claim is written. In a store it follows `known`, a fence that the
-    /// task has had.
-    pub(crate) fn next_fence(&mut self, known: Option<u64>) -> Result<u64> {
+    /// The fence of the next claim. [`Self::take_peeked_fence`] takes it once the claim is written. In a store it is above `known`, a fence
+    /// that the task has had.
+    pub(crate) fn peek_fence(&mut self, known: Option<u64>) -> Result<u64> {
         let Some(set) = self.working_set() else { return Ok(self.file_state.next_fence) };
         let mut fence = self.reserved_fence.unwrap_or(0);
         for _ in 0..FENCE_ATTEMPTS {
@@ -58,7 +59,8 @@ impl Writer<'_> {
         Ok(fence)
     }
 
-    pub(crate) fn use_fence(&mut self) -> Result<()> {
+    /// Takes the fence that [`Self::peek_fence`] has returned.
+    pub(crate) fn take_peeked_fence(&mut self) -> Result<()> {
         if self.working_set().is_some() {
             self.reserved_fence = None;
             return Ok(());
@@ -66,6 +68,7 @@ impl Writer<'_> {
         self.take_fence().map(drop)
     }
 
+    /// Takes the next fence.
     pub(crate) fn take_fence(&mut self) -> Result<u64> {
         if let Some(set) = self.working_set() {
             return set.take_numbers(NumberSeries::Fence, 1);
@@ -75,7 +78,7 @@ impl Writer<'_> {
         Ok(fence)
     }
 
-    /// Begins the fences at this one, if they would begin before it.
+    /// Makes all later fences at least `fence`.
     pub(crate) fn raise_fence(&mut self, fence: u64) -> Result<()> {
         self.mark_dirty();
         if let Some(set) = self.working_set() {
@@ -85,7 +88,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Begins the sequence numbers at this one, if they would begin before it.
+    /// Makes all later sequence numbers at least `seq`.
     pub(super) fn raise_seq(&mut self, seq: u64) -> Result<()> {
         if let Some(set) = self.working_set() {
             return set.raise_numbers(NumberSeries::Sequence, seq);
@@ -94,6 +97,7 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// The rows that this transaction has loaded from a store; `None` in a file.
     pub(super) fn working_set(&self) -> Option<WorkingSet> {
         self.rows.source().working_set().cloned()
     }
@@ -104,7 +108,7 @@ pub(super) fn after(number: u64) -> Result<u64> {
     number.checked_add(1).ok_or_else(exhausted)
 }
 
-/// No file reaches the last number by counting, so its numbers are damaged.
+/// Counting cannot reach the last number, so the stored one is damaged.
 fn exhausted() -> Error {
     Error::corrupted("tracker.meta", "file_state", "a number that only rises stands at its end")
 }

@@ -139,7 +139,7 @@ impl End {
                 })
             });
             match written {
-                Err(error) if retry.is_due(&error) => {}
+                Err(error) if retry.should_retry(&error) => {}
                 written => return written.map(drop),
             }
         }

@@ -8,6 +8,7 @@ mod row_guard;
 mod row_range;
 mod stored_kind;
 mod stored_table;
+mod table;
 mod table_rows;
 mod task_times;
 mod working_set;
@@ -18,6 +19,7 @@ pub(crate) use row_guard::RowGuard;
 pub(crate) use row_range::{RowRange, after as key_after};
 pub use stored_kind::{StoredKind, StoredStatus};
 pub(crate) use stored_table::{StoreRows, StoredTable};
+pub use table::StoreTable;
 pub use task_times::TaskTimes;
 pub(crate) use working_set::WorkingSet;
 
@@ -32,64 +34,6 @@ use crate::{
     },
     storage::keys::ClaimKey,
 };
-
-macro_rules! tables {
-    ($($table:ident = $name:literal,)*) => {
-        /// A table of a tracker. Its keys are bytes in the order of `memcmp`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[non_exhaustive]
-        #[expect(missing_docs, reason = "ARCHITECTURE.md describes each table")]
-        pub enum StoreTable {
-            $($table,)*
-        }
-
-        impl StoreTable {
-            /// All tables.
-            pub const ALL: &[Self] = &[$(Self::$table,)*];
-
-            /// Returns the name of the table, such as `headers`.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$table => $name,)*
-                }
-            }
-        }
-    };
-}
-
-tables! {
-    Meta = "meta",
-    Kinds = "kinds",
-    Headers = "headers",
-    Payloads = "payloads",
-    Successors = "successors",
-    Progress = "progress",
-    History = "history",
-    Ids = "ids",
-    UniqueKeys = "unique_keys",
-    Indexes = "indexes",
-    ClaimOrder = "claim_order",
-    Updated = "updated",
-    Counts = "counts",
-    Dependencies = "dependencies",
-    Dependents = "dependents",
-    Propagations = "propagations",
-    Batches = "batches",
-    BatchLabels = "batch_labels",
-    BatchMembers = "batch_members",
-    FollowUps = "follow_ups",
-    Schedules = "schedules",
-    Throttles = "throttles",
-    ThrottleEnds = "throttle_ends",
-    LimitQueues = "limit_queues",
-    LimitHeads = "limit_heads",
-    LimitInUse = "limit_in_use",
-    HeadLists = "head_lists",
-    Budgets = "budgets",
-    Overtaken = "overtaken",
-    RateStarts = "rate_starts",
-}
 
 /// A place where a tracker keeps its tasks, shared by any number of processes.
 ///
@@ -173,7 +117,7 @@ pub enum Access {
     Write,
 }
 
-/// One unit of work. Dropping it takes it back.
+/// One unit of work: a transaction on a store. Dropping it without a commit rolls it back.
 pub trait StoreUnit: Send {
     /// The state of the store when the unit began.
     fn state(&self) -> StoreState;
@@ -213,11 +157,11 @@ pub trait StoreUnit: Send {
 /// The state of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreState {
-    /// The time of the store, in microseconds since 1970; `None` if the client's clock counts.
+    /// The time of the store, in microseconds since 1970; `None` if the client's clock is used.
     pub now: Option<i64>,
     /// Rises with each change of the kinds.
     pub schema: u64,
-    /// As [`Store::change`].
+    /// The change number: see [`Store::change`].
     pub change: u64,
 }
 
@@ -226,7 +170,7 @@ pub struct StoreState {
 pub enum NumberSeries {
     /// Numbers of tasks and batches.
     Sequence,
-    /// Fences of leases.
+    /// Fences (fencing tokens) of leases.
     Fence,
 }
 
