@@ -9,6 +9,8 @@ mod simulation;
 
 use std::collections::HashMap;
 
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
 use plan::{Event, Plan, State, TaskPlan};
 use simulation::Simulation;
 
@@ -45,7 +47,9 @@ fn tasks(number: usize) -> Vec<TaskPlan> {
 fn explore(plan: &Plan) -> usize {
     const MOST: usize = 400_000;
     let first = Simulation::new(plan).canonical();
-    let mut numbers = HashMap::from([(first.clone(), 0)]);
+    // The hashes of the standard library take long without optimisation.
+    let mut numbers = HashMap::with_hasher(Xxh3DefaultBuilder::new());
+    numbers.insert(first.clone(), 0);
     // The states from which a state is reached, and the event of the first one.
     let mut before: Vec<Vec<usize>> = vec![Vec::new()];
     let mut cause: Vec<Option<(usize, Event)>> = vec![None];

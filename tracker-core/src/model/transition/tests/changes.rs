@@ -2,7 +2,7 @@
 
 use super::{
     commands::{HOLDER_FENCE, NEXT, NOW, RETRY, REVISION, SNOOZE, token},
-    invariants::{Case, Checked, ensure},
+    invariants::{Case, Checked, ensure, ensure_equal},
 };
 use crate::model::{
     status::Role,
@@ -30,7 +30,7 @@ impl Case<'_> {
         ensure(new.ended as usize == self.old.ended as usize + booked.len(), "ended is not the number of entries")?;
         let by_hand = match self.command {
             Command::Ignore { reason, .. } => !reason.is_empty(),
-            Command::ResolveDependency(resolved) => resolved.effect.outcome.is_some() && !self.terminal(&self.found),
+            Command::ResolveDependency(resolved) => resolved.effect.outcome.is_some() && !self.terminal(self.found),
             _ => false,
         };
         let has_details = self.finish().is_some_and(|finish| {
@@ -39,7 +39,7 @@ impl Case<'_> {
         });
         let expected = [self.rescued() && self.begun(), self.takes_over(), has_details, by_hand];
         let expected = expected.into_iter().filter(|books| *books).count();
-        ensure(booked.len() == expected, &format!("{} entries are booked, should be {expected}", booked.len()))?;
+        ensure_equal(booked.len(), expected, "booked entries")?;
         let right = booked.iter().all(|ended| {
             let by_hand = (NEXT, self.found.attempts);
             let by_owner = (HOLDER_FENCE, self.old.attempts);
@@ -55,7 +55,7 @@ impl Case<'_> {
             policy.max_attempts.is_none_or(|most| header.failures < most) && header.crashes < policy.max_crashes
         };
         let named = self.start().is_some_and(|start| start.startable.contains(&self.found.code));
-        let excused = if self.terminal(&self.found) { named } else { !within(&self.found) };
+        let excused = if self.terminal(self.found) { named } else { !within(self.found) };
         ensure(excused || self.terminal(new) || within(new), "no attempts left, and it may still run")
     }
 
@@ -68,12 +68,12 @@ impl Case<'_> {
             _ => self.rescued() && !self.begun(),
         };
         let expected = self.old.attempts + u32::from(claimed) - u32::from(returned);
-        ensure(new.attempts == expected, &format!("{} attempts, should be {expected}", new.attempts))
+        ensure_equal(new.attempts, expected, "attempts")
     }
 
     /// Failures and crashes, command by command.
     pub(super) fn counters(&self, new: &Header) -> Checked {
-        let (found, free) = (&self.found, self.found.lease.is_none());
+        let (found, free) = (self.found, self.found.lease.is_none());
         let kept = (found.failures, found.crashes);
         let expected = match self.command {
             _ if self.ends() && found.successor => (0, 0),
@@ -92,8 +92,7 @@ impl Case<'_> {
         let moved =
             matches!(self.outcome(), Some(Outcome::Park { .. })) || matches!(self.command, Command::Move { .. });
         let expected = if moved && self.home(found) != self.home(new) { (0, 0) } else { expected };
-        let are = (new.failures, new.crashes);
-        ensure(are == expected, &format!("failures and crashes are {are:?}, should be {expected:?}"))
+        ensure_equal((new.failures, new.crashes), expected, "failures and crashes")
     }
 
     /// Terminal states change only by requeue, force, a changed fingerprint, or a start that names them.
@@ -105,7 +104,7 @@ impl Case<'_> {
             _ => false,
         };
         let same = (new.code, new.due, &new.lease) == (self.found.code, self.found.due, &self.found.lease);
-        ensure(may || same || !self.terminal(&self.found), "a terminal status is left")
+        ensure(may || same || !self.terminal(self.found), "a terminal status is left")
     }
 
     /// Whether a rescued task goes to the front of the queue: its process has ended, it is not isolated, and claims find it there.
@@ -125,7 +124,7 @@ impl Case<'_> {
 
     /// Where an attempt's end leads.
     pub(super) fn endings(&self, decision: &Decision, new: &Header) -> Checked {
-        let (graph, policy, found) = (self.rules.graph, self.rules.policy, &self.found);
+        let (graph, policy, found) = (self.rules.graph, self.rules.policy, self.found);
         let step = self.status(found).step;
         let at = (new.code, new.due);
         if self.ends() && found.successor {
@@ -184,7 +183,7 @@ impl Case<'_> {
 
     /// Which commands give a lease, and the end of the lease before it.
     pub(super) fn leases(&self, new: &Header) -> Checked {
-        let (found, graph) = (&self.found, self.rules.graph);
+        let (found, graph) = (self.found, self.rules.graph);
         let Some(lease) = &new.lease else {
             return ensure(found.lease.is_none() || self.ends(), "a lease is gone, and nobody ended it");
         };
@@ -214,14 +213,14 @@ impl Case<'_> {
 
     /// The number of dependencies, and the end of a task whose dependency fails.
     pub(super) fn others(&self, new: &Header) -> Checked {
-        let found = &self.found;
+        let found = self.found;
         let waits = match self.command {
             Command::SetDependencyCount { dependencies } => *dependencies,
             Command::ResolveDependency(resolved) => found.waits - u32::from(resolved.effect.resolved),
             Command::Start(_) if new.lease.is_some() => 0,
             _ => found.waits,
         };
-        ensure(new.waits == waits, &format!("waits for {}, should be {waits}", new.waits))?;
+        ensure_equal(new.waits, waits, "dependencies")?;
         let Command::ResolveDependency(resolved) = self.command else { return Ok(()) };
         let Some(how) = resolved.effect.outcome.filter(|_| !self.terminal(found)) else {
             return ensure(new.code == found.code && new.due == found.due, "moved, and heard of nothing bad");
@@ -244,7 +243,7 @@ impl Case<'_> {
             self.ends() && self.found.successor || matches!(self.command, Command::Requeue(_)) || self.restarts();
         let begins = self.start().is_some_and(|start| start.begun && !self.reenters());
         let expected = (self.found.doubtful || raised) && !fresh && !begins;
-        ensure(new.doubtful == expected, &format!("doubtful is {}, should be {expected}", new.doubtful))?;
+        ensure_equal(new.doubtful, expected, "doubtful")?;
         ensure(!raised || fresh || !new.may_be_prefetched(), "prefetched again, and it may have killed its process")
     }
 
@@ -267,8 +266,8 @@ impl Case<'_> {
     fn forced(&self) -> bool {
         let closed = |start: &Start| {
             let named = self.rules.graph.startable(start.step).contains(&self.found.code);
-            let waits = self.found.waits > 0 && !self.terminal(&self.found);
-            waits || self.given_up(&self.found) || !(named || start.startable.contains(&self.found.code))
+            let waits = self.found.waits > 0 && !self.terminal(self.found);
+            waits || self.given_up(self.found) || !(named || start.startable.contains(&self.found.code))
         };
         self.start().is_some_and(|start| self.found.lease.is_none() && closed(start))
     }
@@ -276,7 +275,7 @@ impl Case<'_> {
     /// Whether a submit brings a change to what is neither running, nor parked, nor waits at the start.
     fn restarts(&self) -> bool {
         let Command::Submit(submit) = self.command else { return false };
-        let waits = self.found.code == self.rules.graph.start_of(0) || self.status(&self.found).role == Role::Parked;
+        let waits = self.found.code == self.rules.graph.start_of(0) || self.status(self.found).role == Role::Parked;
         is_change(submit) && self.found.lease.is_none() && !waits
     }
 }

@@ -29,15 +29,20 @@ pub(super) fn token(of: u64) -> Uuid {
     Uuid::from_u128(u128::from(of))
 }
 
-/// Every command that makes sense to try on a task of this machine.
-pub(super) fn commands(machine: &Machine, header: Option<&Header>) -> Vec<Command> {
+/// Every command that makes sense to try on each task of this machine.
+pub(super) fn commands(machine: &Machine) -> Vec<Command> {
     let mut all = submits();
     all.extend(starts(machine));
     all.extend(of_owners());
     all.extend(finishes(machine));
     all.extend(by_hand(machine));
+    all
+}
+
+/// The commands beside these that make sense to try on this task.
+pub(super) fn commands_on(header: Option<&Header>) -> Vec<Command> {
+    let mut all = of_others(header);
     let fence = header.and_then(|header| header.lease.as_ref()).map_or(HOLDER_FENCE, |lease| lease.fence);
-    all.extend(of_others(header));
     all.push(Command::Rescue { fence, random: 0.5 });
     all.push(Command::Rescue { fence: HOLDER_FENCE - 1, random: 0.5 });
     all

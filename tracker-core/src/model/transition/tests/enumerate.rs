@@ -6,14 +6,16 @@
 
 use std::collections::HashMap;
 
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
 use super::{
-    commands::{HOLDER_FENCE, NOW, REVISION, commands, token},
+    commands::{HOLDER_FENCE, NOW, REVISION, commands, commands_on, token},
     invariants,
     machines::{Machine, machines},
 };
 use crate::model::{
     time::Micros,
-    transition::{Header, NEVER, Rules},
+    transition::{Command, Header, NEVER, Rules},
 };
 
 const DEPTH: usize = 8;
@@ -32,7 +34,8 @@ struct Node {
 #[derive(Default)]
 struct Walk {
     nodes: Vec<Node>,
-    seen: HashMap<Option<Key>, usize>,
+    // The hashes of the standard library take long without optimisation.
+    seen: HashMap<Option<Key>, usize, Xxh3DefaultBuilder>,
     transitions: usize,
 }
 
@@ -53,11 +56,12 @@ fn every_sequence_of_eight_commands_keeps_every_invariant() {
 
 fn walk(machine: &Machine) -> Walk {
     let mut walk = Walk::default();
+    let commands = commands(machine);
     walk.visit(None, 0, None, &"nothing");
     let mut at = 0;
     while at < walk.nodes.len() {
         if walk.nodes[at].depth < DEPTH {
-            walk.expand(machine, at);
+            walk.expand(machine, &commands, at);
         }
         at += 1;
     }
@@ -67,18 +71,18 @@ fn walk(machine: &Machine) -> Walk {
 
 impl Walk {
     /// Puts every command to a state, and lets time pass.
-    fn expand(&mut self, machine: &Machine, at: usize) {
+    fn expand(&mut self, machine: &Machine, commands: &[Command], at: usize) {
         let rules = Rules { graph: &machine.graph, policy: &machine.policy, now: NOW, instance: machine.instance };
         let header = self.nodes[at].header.clone();
         let depth = self.nodes[at].depth + 1;
-        for command in commands(machine, header.as_ref()) {
+        for command in commands.iter().chain(&commands_on(header.as_ref())) {
             self.transitions += 1;
-            let result = rules.decide(header.as_ref(), &command);
-            if let Err(broken) = invariants::check(&rules, header.as_ref(), &command, &result) {
+            let result = rules.decide(header.as_ref(), command);
+            if let Err(broken) = invariants::check(&rules, header.as_ref(), command, &result) {
                 panic!("{}: {broken}\n{}  {command:?}\n  => {result:?}", machine.name, self.path(at));
             }
             if let Ok(decision) = result {
-                self.visit(decision.header.map(normal), depth, Some(at), &command);
+                self.visit(decision.header.map(normal), depth, Some(at), command);
             }
         }
         let Some(header) = header else { return };

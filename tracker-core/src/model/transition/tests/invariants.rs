@@ -1,6 +1,8 @@
 //! The invariants of the rules, checked after each command that `enumerate` puts to a task. They are written apart from the rules, as a second
 //! opinion. `changes` and `refusals` hold further parts; pure.
 
+use std::fmt::Debug;
+
 use super::commands::{HOLDER_FENCE, NOW};
 use crate::model::{
     error::Reason,
@@ -10,13 +12,18 @@ use crate::model::{
 
 pub(super) type Checked = Result<(), String>;
 
-/// The name of the reason's variant.
-fn name(reason: &Reason) -> String {
-    format!("{reason:?}").chars().take_while(|c| c.is_alphanumeric()).collect()
+/// The name of a variant, of its form for debugging.
+fn name(text: &str) -> &str {
+    text.split_once(|c: char| !c.is_alphanumeric()).map_or(text, |(name, _)| name)
 }
 
 pub(super) fn ensure(holds: bool, what: &str) -> Checked {
     if holds { Ok(()) } else { Err(what.to_owned()) }
+}
+
+/// Formats a message only when it is needed, since there are millions of checks.
+pub(super) fn ensure_equal<T: Copy + PartialEq + Debug>(found: T, expected: T, what: &str) -> Checked {
+    if found == expected { Ok(()) } else { Err(format!("{what}: {found:?}, should be {expected:?}")) }
 }
 
 /// A command put to a task that exists.
@@ -26,7 +33,7 @@ pub(super) struct Case<'a> {
     /// The header as it stood.
     pub old: &'a Header,
     /// The header as the command found it: after the rescue, where the lease had run out.
-    pub found: Header,
+    pub found: &'a Header,
     pub freed: bool,
 }
 
@@ -48,10 +55,9 @@ pub(super) fn check(
     let freed = !leaves_alone(command) && old.lease.as_ref().is_some_and(|lease| lease.expires <= NOW);
     let rescue = Command::Rescue { fence: HOLDER_FENCE, random: 0.5 };
     let rescued = if freed { rules.decide(Some(old), &rescue).ok().and_then(|decision| decision.header) } else { None };
-    let case = Case { rules, command, old, found: rescued.unwrap_or_else(|| old.clone()), freed };
-    let refused = result.as_ref().err().map(name);
-    let expected = case.refusal();
-    ensure(refused.as_deref() == expected, &format!("refused with {refused:?}, should be {expected:?}"))?;
+    let case = Case { rules, command, old, found: rescued.as_ref().unwrap_or(old), freed };
+    let refused = result.as_ref().err().map(|reason| format!("{reason:?}"));
+    ensure_equal(refused.as_deref().map(name), case.refusal(), "refused")?;
     let Ok(decision) = result else { return Ok(()) };
     case.history(decision)?;
     let Some(new) = &decision.header else {

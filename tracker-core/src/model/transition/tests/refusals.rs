@@ -12,7 +12,7 @@ use crate::model::{
 impl Case<'_> {
     /// The name of the reason that must refuse this command: the first in the documented order.
     pub(super) fn refusal(&self) -> Option<&'static str> {
-        let (found, graph) = (&self.found, self.rules.graph);
+        let (found, graph) = (self.found, self.rules.graph);
         let held = found.lease.is_some().then_some("Leased");
         let has = |role| graph.code(self.home(found), role).is_some();
         let missing = |lacks: bool| lacks.then_some("MissingRole");
@@ -64,7 +64,7 @@ impl Case<'_> {
     }
 
     fn refusal_of_start(&self, start: &Start) -> Option<&'static str> {
-        let (found, status) = (&self.found, self.status(&self.found));
+        let (found, status) = (self.found, self.status(self.found));
         let elsewhere = (status.step != start.step).then_some("WrongStep");
         if let Some(lease) = &found.lease {
             let passes = start.steal_lease || start.reenter == Some(lease.token);
@@ -90,11 +90,11 @@ impl Case<'_> {
 
     /// The refusal of a task that has ended.
     fn ended(&self) -> Option<&'static str> {
-        if self.terminal(&self.found) { self.closed() } else { None }
+        if self.terminal(self.found) { self.closed() } else { None }
     }
 
     fn not_failed(&self) -> Option<&'static str> {
-        match self.status(&self.found).role {
+        match self.status(self.found).role {
             Role::Failed | Role::Exhausted => None,
             Role::Pending | Role::InProgress | Role::Parked => Some("NotStartable"),
             Role::Succeeded | Role::Ignored | Role::Cancelled => self.closed(),
@@ -102,7 +102,7 @@ impl Case<'_> {
     }
 
     fn closed(&self) -> Option<&'static str> {
-        match self.status(&self.found).role {
+        match self.status(self.found).role {
             Role::Succeeded => Some("AlreadySucceeded"),
             Role::Exhausted | Role::Failed => Some("Exhausted"),
             Role::Ignored => Some("Ignored"),
