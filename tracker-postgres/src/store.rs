@@ -114,7 +114,7 @@ impl Store for PostgresStore {
         self.shared.options.name()
     }
 
-    fn others(&self) -> Result<u64, Error> {
+    fn other_trackers(&self) -> Result<u64, Error> {
         let number = i64::from(self.shared.open_number());
         self.number(Sql::Others, || Params::default().value(number))
     }

@@ -212,8 +212,8 @@ impl Store for Hearing {
         self.store.open()
     }
 
-    fn others(&self) -> Result<u64, Error> {
-        self.store.others()
+    fn other_trackers(&self) -> Result<u64, Error> {
+        self.store.other_trackers()
     }
 
     fn begin(&self, access: Access) -> Result<Box<dyn StoreUnit>, Error> {

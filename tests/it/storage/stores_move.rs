@@ -247,8 +247,8 @@ impl Store for Hidden {
         self.0.name()
     }
 
-    fn others(&self) -> tracker_core::Result<u64> {
-        self.0.others()
+    fn other_trackers(&self) -> tracker_core::Result<u64> {
+        self.0.other_trackers()
     }
 
     fn begin(&self, access: Access) -> tracker_core::Result<Box<dyn StoreUnit>> {

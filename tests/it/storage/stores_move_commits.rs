@@ -72,7 +72,7 @@ impl Store for InTheWay {
         "in the way".to_owned()
     }
 
-    fn others(&self) -> Result<u64> {
+    fn other_trackers(&self) -> Result<u64> {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(u64::from(self.opened_at > 0 && asked >= self.opened_at))
     }

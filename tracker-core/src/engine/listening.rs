@@ -224,7 +224,7 @@ mod tests {
             Err(lost())
         }
 
-        fn others(&self) -> Result<u64> {
+        fn other_trackers(&self) -> Result<u64> {
             Err(lost())
         }
 

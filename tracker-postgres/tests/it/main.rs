@@ -12,7 +12,7 @@ mod lookups;
 mod migrations;
 mod notifications;
 mod numbers;
-mod others;
+mod other_trackers;
 mod pool_between;
 mod refusals;
 mod restarts;

@@ -60,10 +60,10 @@ impl Database {
     }
 
     /// Number of other trackers that have the store open. A file that is opened exclusively has none.
-    pub(crate) fn others(&self) -> Result<u64> {
+    pub(crate) fn other_trackers(&self) -> Result<u64> {
         match &self.0 {
             Kind::File(_) => Ok(0),
-            Kind::Store(store) => store.others(),
+            Kind::Store(store) => store.other_trackers(),
         }
     }
 

@@ -66,8 +66,8 @@ impl StoreDatabase {
     }
 
     /// Number of other trackers that have the store open.
-    pub(super) fn others(&self) -> Result<u64> {
-        self.store()?.others()
+    pub(super) fn other_trackers(&self) -> Result<u64> {
+        self.store()?.other_trackers()
     }
 
     pub(super) fn is_read_only(&self) -> bool {

@@ -100,10 +100,10 @@ impl End {
     /// Returns an error while other trackers have the place open.
     pub(super) fn refuse_others(&self) -> Result<()> {
         let until = Instant::now() + self.patience;
-        let mut others = self.database.others()?;
+        let mut others = self.database.other_trackers()?;
         while others > 0 && Instant::now() < until {
             thread::sleep(Duration::from_millis(10));
-            others = self.database.others()?;
+            others = self.database.other_trackers()?;
         }
         if others == 0 {
             return Ok(());

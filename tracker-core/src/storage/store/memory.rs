@@ -133,7 +133,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn others(&self) -> Result<u64> {
+    fn other_trackers(&self) -> Result<u64> {
         Ok(self.0.open.load(Ordering::Relaxed).saturating_sub(1))
     }
 

@@ -54,7 +54,7 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// - [`ErrorKind::Io`] if the store cannot be reached.
-    fn others(&self) -> Result<u64>;
+    fn other_trackers(&self) -> Result<u64>;
 
     /// Begins a unit of work.
     ///
