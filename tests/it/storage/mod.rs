@@ -26,6 +26,7 @@ mod stores;
 mod stores_move;
 mod stores_move_commits;
 mod stores_move_faults;
+mod stores_move_places;
 pub(crate) mod throttles;
 pub(crate) mod time_repair;
 pub(crate) mod verify;

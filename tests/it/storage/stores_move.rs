@@ -1,12 +1,6 @@
 //! Moves of all tasks between files and stores: what they keep, what they refuse, and the marks at both ends.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::path::Path;
 
 use tracker_core::{
     ErrorKind, Options, Tracker,
@@ -16,7 +10,7 @@ use tracker_core::{
         MovePlaceExt,
         redb::{Database, TableDefinition},
     },
-    store::{Access, MemoryStore, OptionsExt as _, Store, StoreUnit, store_error},
+    store::{Access, MemoryStore, OptionsExt as _, Store, StoreUnit},
     time::ManualClock,
 };
 
@@ -46,7 +40,7 @@ pub(super) fn moved(clock: &ManualClock, from: MovePlace, to: MovePlace) -> Move
 }
 
 /// The tasks of a tracker as JSON lines, after it was verified.
-fn lines(tracker: Tracker) -> String {
+pub(super) fn lines(tracker: Tracker) -> String {
     sound(&tracker);
     let lines = export(&tracker);
     tracker.close().unwrap();
@@ -280,55 +274,6 @@ fn open_tracker_that_a_move_overlooks_cannot_write() {
     at(&clock).undo_move(MovePlace::store(store)).unwrap();
     tasks.submit(&job("c")).unwrap();
     sound(&hidden);
-}
-
-#[test]
-fn refused_source_connects_to_no_target() {
-    let (clock, folder, store) = (ManualClock::new(), tempfile::tempdir().unwrap(), MemoryStore::new());
-    let path = folder.path().join("jobs.redb");
-    let connects = Arc::new(AtomicU32::new(0));
-    let target = || {
-        let (connects, store) = (connects.clone(), store.clone());
-        MovePlace::connect(move || {
-            connects.fetch_add(1, Ordering::Relaxed);
-            Ok(store)
-        })
-    };
-    let attempt = |from| at(&clock).busy_timeout(SECOND / 100).move_tasks(from, target(), |_| ());
-    refused(attempt(MovePlace::file(&path)), ErrorKind::Io);
-    let writer = at(&clock).open(&path).unwrap();
-    jobs(&writer, &["a"]);
-    refused(attempt(MovePlace::file(&path)), ErrorKind::Busy);
-    writer.close().unwrap();
-    let used = MemoryStore::new();
-    let writer = at(&clock).open_store(used.clone()).unwrap();
-    refused(attempt(MovePlace::store(used)), ErrorKind::Busy);
-    writer.close().unwrap();
-    assert_eq!(connects.load(Ordering::Relaxed), 0);
-
-    let failing = MovePlace::connect(|| -> tracker_core::Result<MemoryStore> {
-        Err(store_error(ErrorKind::Io, "no server there", "a test"))
-    });
-    let error = refused(at(&clock).move_tasks(MovePlace::file(&path), failing, |_| ()), ErrorKind::Io);
-    assert!(error.to_string().contains("no server there"), "{error}");
-    assert_eq!(attempt(MovePlace::file(&path)).unwrap().kinds[0].tasks, 1);
-    let back = MovePlace::connect(move || Ok(store));
-    assert_eq!(moved(&clock, back, MovePlace::file(folder.path().join("back.redb"))).kinds[0].tasks, 1);
-    assert_eq!(connects.load(Ordering::Relaxed), 1);
-}
-
-#[test]
-fn missing_source_is_not_created() {
-    let (clock, folder) = (ManualClock::new(), tempfile::tempdir().unwrap());
-    let (missing, target) = (folder.path().join("missing.redb"), folder.path().join("target.redb"));
-    let attempt = |from, to| at(&clock).move_tasks(from, to, |_| ());
-    refused(attempt(MovePlace::file(&missing), MovePlace::file(&target)), ErrorKind::Io);
-    assert!(!missing.exists() && !target.exists());
-    let store = TestStore::new();
-    refused(attempt(store.place(), on(&Disk::default())), ErrorKind::Foreign);
-    at(&clock).open(&target).unwrap().close().unwrap();
-    let error = refused(attempt(MovePlace::file(&target), MovePlace::file(&target)), ErrorKind::Invalid);
-    assert!(error.to_string().contains("same file"), "{error}");
 }
 
 /// Puts a row into a table of a closed file.

@@ -7,6 +7,7 @@ use tracker_core::{Error, Tracker, maintenance::MovePlace};
 use tracker_postgres::{PostgresOptions, PostgresStore};
 
 use super::{
+    moving::ConnectError,
     options,
     server_check::{ServerCheck, ServerFinding},
 };
@@ -28,11 +29,13 @@ pub fn open(url: &str, creates: bool) -> Result<Tracker, CliError> {
     parsed(url)?.create_tables(creates).open(options()).map_err(|error| explain(&error))
 }
 
-/// Returns one end of a move, which connects when the move begins and sends its error. Makes the tables if they are missing and `creates` is set.
-pub fn move_place(url: &str, creates: bool, errors: &Sender<CliError>) -> Result<MovePlace, CliError> {
-    let (options, errors) = (parsed(url)?.create_tables(creates), errors.clone());
-    let connect = move || PostgresStore::connect(&options).inspect_err(|error| drop(errors.send(explain(error))));
-    Ok(MovePlace::connect(connect))
+/// Returns one end of a move, which connects when the move begins and sends its error.
+pub fn move_place(url: &str, errors: &Sender<ConnectError>) -> Result<MovePlace, CliError> {
+    let (options, errors) = (parsed(url)?, errors.clone());
+    Ok(MovePlace::connect(move |creates| {
+        let connected = PostgresStore::connect(&options.create_tables(creates));
+        connected.inspect_err(|error| drop(errors.send((error.kind(), explain(error)))))
+    }))
 }
 
 /// Checks the schema and its server. Changes nothing.

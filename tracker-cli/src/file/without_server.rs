@@ -5,7 +5,7 @@ use std::sync::mpsc::Sender;
 
 use tracker_core::{Tracker, maintenance::MovePlace};
 
-use super::server_check::ServerCheck;
+use super::{moving::ConnectError, server_check::ServerCheck};
 use crate::error::CliError;
 
 /// Returns a name for messages.
@@ -24,7 +24,7 @@ pub fn open(_: &str, _: bool) -> Result<Tracker, CliError> {
 }
 
 /// Refuses.
-pub fn move_place(_: &str, _: bool, _: &Sender<CliError>) -> Result<MovePlace, CliError> {
+pub fn move_place(_: &str, _: &Sender<ConnectError>) -> Result<MovePlace, CliError> {
     Err(not_built())
 }
 

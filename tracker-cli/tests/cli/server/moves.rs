@@ -83,14 +83,17 @@ fn file_moves_to_a_schema_on_to_another_and_back_unchanged() {
 fn second_run_of_an_ended_move_is_refused() {
     let schema = schema_or_skip!().with_file();
     schema.moved("jobs.redb", "@");
+    let elsewhere = schema.url.replace(&schema.name, &format!("{}_b", schema.name));
     for arguments in [
         &["move", "jobs.redb", "@", "--yes"][..],
         &["move", "jobs.redb", "other.redb", "--yes"],
+        &["move", "jobs.redb", &elsewhere, "--yes"],
         &["pause", "jobs.redb", "--kind", "film"],
     ] {
         let ran = schema.refused(arguments, 3, &schema.shown());
         assert!(ran.err.contains("were moved to") && ran.err.contains("--undo"), "{ran:?}");
     }
+    assert_eq!(schema.psql("SELECT count(*) FROM pg_namespace WHERE nspname = '{}_b'"), "0");
     schema.fine(&["pause", "@", "--kind", "film"]);
 
     schema.moved("@", "back.redb");

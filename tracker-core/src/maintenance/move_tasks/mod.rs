@@ -84,18 +84,19 @@ impl Options {
     /// # Errors
     /// - [`ErrorKind::Busy`] if another process has the source or the target open.
     /// - [`ErrorKind::Invalid`] if the target has tasks, or is the source.
-    /// - [`ErrorKind::Moved`] if the source was moved elsewhere, or the target has a part of another move.
+    /// - [`ErrorKind::Moved`] if the source was moved already, or the target has a part of another move.
     /// - [`ErrorKind::Corrupted`] if a row of the source is damaged, or the comparison finds a difference. The source keeps its tasks.
-    /// - As [`Options::open`] otherwise. A missing source is not created.
+    /// - As [`Options::open`] otherwise. A missing source is not created, and neither is a target if the source cannot be moved.
     pub fn move_tasks(self, from: MovePlace, to: MovePlace, mut progress: impl FnMut(&MoveProgress)) -> Result<Moved> {
         check_paths(&from.0, &to.0)?;
         let mut from = self.open_source(from)?;
         from.refuse_others()?;
-        if is_missing(&to.0) {
-            // A source that cannot be moved leaves no empty target behind.
-            start(from.look()?, Found::Nothing).map_err(|refused| refused.error(from.name(), ""))?;
-        }
-        let mut to = End::open(to.0.place()?, &self.file, self.patience)?;
+        let to = match start(from.look()?, Found::Nothing) {
+            Ok(_) => to.0.place(true)?,
+            // A source that cannot be moved leaves no empty target behind, and it may continue in one that exists.
+            Err(refused) => to.0.existing()?.ok_or_else(|| refused.error(from.name(), ""))?,
+        };
+        let mut to = End::open(to, &self.file, self.patience)?;
         // The last commit is durable, so both ends are closed when they are dropped, and an error of that changes nothing.
         move_tasks(&mut from, &mut to, &TimeKeeper::new(self.clock), &mut progress)
     }
@@ -135,13 +136,8 @@ impl Options {
             let name = path.display();
             return Err(Error::new(ErrorKind::Io, format!("{name}: there is no file here; check the path")));
         }
-        End::open(source.0.place()?, &self.file, self.patience)
+        End::open(source.0.place(false)?, &self.file, self.patience)
     }
-}
-
-/// Whether this is a file that does not exist.
-fn is_missing(place: &Named) -> bool {
-    place.path().is_some_and(|path| !path.exists())
 }
 
 /// Refuses a file as the target of itself.

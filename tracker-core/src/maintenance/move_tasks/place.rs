@@ -7,15 +7,15 @@ use redb::StorageBackend;
 
 use crate::{
     engine::Place,
-    model::error::Result,
+    model::error::{ErrorKind, Result},
     storage::{file::Location, store::Store},
 };
 
 /// The source or the target of [`Options::move_tasks`](crate::Options::move_tasks).
 pub struct MovePlace(pub(super) Named);
 
-/// Connects to a store.
-type Connect = Box<dyn FnOnce() -> Result<Arc<dyn Store>> + Send>;
+/// Connects to a store. Its argument is whether it may create the tables.
+type Connect = Box<dyn FnOnce(bool) -> Result<Arc<dyn Store>> + Send>;
 
 /// A place, or the way to it.
 pub(super) enum Named {
@@ -24,10 +24,22 @@ pub(super) enum Named {
 }
 
 impl Named {
-    pub(super) fn place(self) -> Result<Place> {
+    /// The place, whose tables may be created if `creates` is set.
+    pub(super) fn place(self, creates: bool) -> Result<Place> {
         match self {
             Self::Place(place) => Ok(place),
-            Self::Later(connect) => connect().map(Place::Store),
+            Self::Later(connect) => connect(creates).map(Place::Store),
+        }
+    }
+
+    /// The place, unless nothing is there. Creates nothing.
+    pub(super) fn existing(self) -> Result<Option<Place>> {
+        if self.path().is_some_and(|path| !path.exists()) {
+            return Ok(None);
+        }
+        match self.place(false) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            place => place.map(Some),
         }
     }
 
@@ -53,19 +65,22 @@ impl MovePlace {
         Self(Named::Place(Place::Store(Arc::new(store))))
     }
 
-    /// A store that a function connects to. It runs after the source was opened alone, so that a source that is missing or in use leaves no new
-    /// tables in the target.
+    /// A store that a function connects to. As a target, it runs after the source was opened alone, so that a source that is missing or in use
+    /// leaves no new tables.
+    ///
+    /// The function receives whether it may create the tables of the store. It may not for a source, and not for a target that a source which
+    /// was moved already cannot go to. If there are no tables then, it returns an error with [`ErrorKind::NotFound`].
     ///
     /// # Examples
     /// ```
     /// use tracker_core::{ErrorKind, Tracker, maintenance::MovePlace, store::MemoryStore};
     ///
-    /// let to = MovePlace::connect(|| -> tracker_core::Result<MemoryStore> { unreachable!("the source is missing") });
+    /// let to = MovePlace::connect(|_| -> tracker_core::Result<MemoryStore> { unreachable!("the source is missing") });
     /// let refused = Tracker::options().move_tasks(MovePlace::file("missing.redb"), to, |_| ());
     /// assert_eq!(refused.unwrap_err().kind(), ErrorKind::Io);
     /// ```
-    pub fn connect<S: Store>(connect: impl FnOnce() -> Result<S> + Send + 'static) -> Self {
-        Self(Named::Later(Box::new(move || Ok(Arc::new(connect()?)))))
+    pub fn connect<S: Store>(connect: impl FnOnce(bool) -> Result<S> + Send + 'static) -> Self {
+        Self(Named::Later(Box::new(move |creates| Ok(Arc::new(connect(creates)?)))))
     }
 }
 
