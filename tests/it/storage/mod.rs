@@ -27,6 +27,7 @@ mod stores_move;
 mod stores_move_commits;
 mod stores_move_faults;
 mod stores_move_places;
+mod stores_move_speed;
 mod stores_move_tables;
 pub(crate) mod throttles;
 pub(crate) mod time_repair;
