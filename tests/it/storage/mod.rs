@@ -25,6 +25,8 @@ pub(crate) mod sharing;
 mod stores;
 mod stores_move;
 mod stores_move_commits;
+#[cfg(feature = "postgres")]
+mod stores_move_connections;
 mod stores_move_faults;
 mod stores_move_places;
 mod stores_move_speed;
