@@ -8,5 +8,7 @@ pub mod reference;
 pub mod call;
 #[path = "../../../tests/it/model/tracker_calls.rs"]
 pub mod tracker_calls;
+#[path = "../../../tests/it/model/player.rs"]
+pub mod player;
 #[path = "../../../tests/it/model/pair.rs"]
 pub mod pair;

@@ -1,12 +1,14 @@
 //! One call of the tracker, encoded in four bytes, so that proptest and a fuzzer can generate and shrink it.
 
+use serde::{Deserialize, Serialize};
+
 /// How many kinds there are.
 pub const KINDS: u8 = 4;
 /// How many ids there are.
 pub const IDS: u8 = 6;
 
 /// A call. `kind` is the number of the kind, `held` that of a held execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Call {
     Submit {
         kind: u8,
@@ -144,7 +146,7 @@ pub enum Call {
 }
 
 /// How a held execution ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     Succeed { value: u8 },
     Fail { value: u8 },

@@ -1,16 +1,21 @@
 //! Compares the tracker with the model on random calls, with clock jumps both ways and crashes of the program: both
 //! must answer alike and hold the same tasks, and every index and counter must be right. Also with two to four trackers on one store, each of
-//! which plays some of the calls.
+//! which plays some of the calls, in one process and in processes of their own.
 //!
 //! `TRACKER_CASES=n` plays n sequences instead of the default, `TRACKER_CALLS=n` makes them up to n calls long instead of 120. A
 //! sequence that fails is made as short as it can be, and kept to be played first from then on.
 
 mod call;
+#[cfg(feature = "postgres")]
+pub(crate) mod child_player;
 mod kinds;
 mod pair;
+mod player;
 mod reference;
 mod schedules;
 mod tracker_calls;
+
+use std::rc::Rc;
 
 use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence};
 
@@ -18,6 +23,7 @@ use crate::{
     model::{
         call::{Call, End},
         pair::Pair,
+        player::{LocalPlayer, OpenTracker, Player},
     },
     support::{
         place::{TestStore, is_store},
@@ -59,16 +65,38 @@ fn random_calls_agree_with_the_model() {
     });
 }
 
-#[test]
-fn trackers_of_one_store_agree_with_the_model() {
+/// Plays calls through two to four trackers on a store, which `player` opens.
+fn play_on_a_store(player: impl Fn(&TestStore) -> Box<dyn Player>) {
     // In a server, each case begins with a new schema, and each call is some transactions.
     let (cases, shrinks, verify_every) = if is_store() { (6, 300, 10) } else { (40, 5_000, 1) };
     let calls = vec((any::<u8>(), any::<[u8; 4]>()), 1..=most_calls());
     proptest!(config(cases, shrinks), |(count in 2..=4_u8, calls in calls)| {
         let store = TestStore::new();
-        let pair = Pair::of_trackers(count.into(), Box::new(move |options| store.open(options)), verify_every);
+        let pair = Pair::of_trackers((0..count).map(|_| player(&store)).collect(), verify_every);
         let calls = calls.into_iter().map(|(tracker, bytes)| (usize::from(tracker % count), Call::of(bytes)));
         play(pair, calls).map_err(TestCaseError::fail)?;
+    });
+}
+
+#[test]
+fn trackers_of_one_store_agree_with_the_model() {
+    play_on_a_store(|store| {
+        let store = store.clone();
+        let open: OpenTracker = Rc::new(move |options| store.open(options));
+        Box::new(LocalPlayer::new(open, 0))
+    });
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn processes_of_one_server_agree_with_the_model() {
+    let TestStore::Schema(_) = TestStore::new() else {
+        println!("skipped: set TRACKER_TEST_STORE=postgres; other stores are of one process");
+        return;
+    };
+    play_on_a_store(|store| match store {
+        TestStore::Schema(schema) => Box::new(child_player::ChildPlayer::start(schema.clone(), 0)),
+        TestStore::Memory(_) => unreachable!("the store is a schema"),
     });
 }
 

@@ -1,30 +1,23 @@
-//! Trackers and the model, playing the same calls.
+//! `Pair`: trackers and the model, playing the same calls.
 
-use std::time::Duration;
+use std::rc::Rc;
 
-use chrono::TimeDelta;
-use tracker_core::{
-    Error, Options, Tracker, error::Reason, execution::Ticket, file::Sharing, redb_store::OptionsExt, time::ManualClock,
-};
+use tracker_core::{Options, execution::Ticket, file::Sharing, redb_store::OptionsExt};
 
 use super::{
     call::Call,
-    kinds::{FixedLoad, Job, Load, POLICIES, Plain},
+    kinds::POLICIES,
+    player::{LocalPlayer, OpenTracker, Player, Reply, Request},
     reference::{Answer, EPOCH, ReferenceModel, SECOND},
-    tracker_calls::{AnyExecution, Kind, number},
 };
 use crate::support::test_disk::Disk;
 
-/// Opens a tracker on the tasks of a pair.
-pub type OpenTracker = Box<dyn Fn(Options) -> Result<Tracker, Error>>;
-
 /// One or several trackers of the same tasks, and the model.
 pub struct Pair {
-    open: OpenTracker,
-    clock: ManualClock,
-    trackers: Vec<Opened>,
-    /// The executions with the numbers of their trackers.
-    held: Vec<(usize, Box<dyn AnyExecution>)>,
+    players: Vec<Box<dyn Player>>,
+    /// The executions: the numbers of their players, and their own.
+    held: Vec<(usize, u64)>,
+    next_held: u64,
     tickets: Vec<(u8, Ticket)>,
     fence: u64,
     /// Number of calls so far, and after how many of them the place is verified.
@@ -33,173 +26,132 @@ pub struct Pair {
     pub model: ReferenceModel,
 }
 
-/// An open tracker.
-struct Opened {
-    tracker: Tracker,
-    kinds: Vec<Box<dyn Kind>>,
-}
-
-impl Opened {
-    fn new(open: &OpenTracker, clock: &ManualClock) -> Self {
-        let tracker = open(Tracker::options().prune_every(None).clock(clock.clone())).expect("the place is well");
-        let kinds: Vec<Box<dyn Kind>> = vec![
-            Box::new(tracker.tasks::<Job>().expect("the type fits")),
-            Box::new(tracker.tasks::<Plain>().expect("the type fits")),
-            Box::new(tracker.tasks::<Load>().expect("the type fits")),
-            Box::new(tracker.tasks::<FixedLoad>().expect("the type fits")),
-        ];
-        Self { tracker, kinds }
-    }
-}
-
 impl Pair {
     /// One tracker in exclusive mode, on a disk in memory.
     pub fn on_disk() -> Self {
         let disk = Disk::default();
-        let open = move |options: Options| {
+        let open: OpenTracker = Rc::new(move |options: Options| {
             let disk = disk.clone();
             options.sharing(Sharing::Exclusive).open_backend(move || disk.open())
-        };
-        Self::new(1, Box::new(open), ReferenceModel::new(&POLICIES, EPOCH * SECOND))
+        });
+        let player = Box::new(LocalPlayer::new(open, 0));
+        Self::new(vec![player], 1, ReferenceModel::new(&POLICIES, EPOCH * SECOND))
     }
 
     /// Several trackers that share a store, which is verified after every so many calls.
-    pub fn of_trackers(count: u32, open: OpenTracker, verify_every: usize) -> Self {
-        let model = ReferenceModel::of_trackers(count, &POLICIES, EPOCH * SECOND);
-        Self { verify_every, ..Self::new(count, open, model) }
+    pub fn of_trackers(players: Vec<Box<dyn Player>>, verify_every: usize) -> Self {
+        let count = u32::try_from(players.len()).expect("there are a few");
+        Self::new(players, verify_every, ReferenceModel::of_trackers(count, &POLICIES, EPOCH * SECOND))
     }
 
-    fn new(count: u32, open: OpenTracker, model: ReferenceModel) -> Self {
-        let clock = ManualClock::new();
-        Self {
-            trackers: (0..count).map(|_| Opened::new(&open, &clock)).collect(),
-            open,
-            clock,
-            held: Vec::new(),
-            tickets: Vec::new(),
-            fence: 0,
-            calls: 0,
-            verify_every: 1,
-            model,
-        }
+    fn new(players: Vec<Box<dyn Player>>, verify_every: usize, model: ReferenceModel) -> Self {
+        let (held, tickets) = (Vec::new(), Vec::new());
+        Self { players, held, next_held: 0, tickets, fence: 0, calls: 0, verify_every, model }
     }
 
     /// The model and one of the trackers play a call; what differs, if anything does.
     pub fn play(&mut self, tracker: usize, call: Call) -> Result<(), String> {
         let (wall, kind) = (self.model.wall(), self.model.kind_of(call));
         let expected = self.model.play(tracker, call);
-        let answer = match self.really(tracker, call, self.model.wall() - wall, kind) {
-            Ok(answer) => answer,
-            Err(error) => refusal(call, &error).ok_or_else(|| format!("{call:?} gave {error:?}"))?,
-        };
+        let expected = format!("{expected:?}");
+        let answer = self.really(tracker, call, self.model.wall() - wall, kind.unwrap_or(0));
+        let answer = answer.map_err(|what| format!("{call:?} gave {what}"))?;
         if answer != expected {
-            return Err(format!("{call:?} was answered {answer:?} and should be {expected:?}"));
+            return Err(format!("{call:?} was answered {answer} and should be {expected}"));
         }
         // Each tracker sees the time, and the deferred end of a dropped execution is committed.
-        for opened in &self.trackers {
-            opened.tracker.flush().map_err(|error| error.to_string())?;
-        }
+        self.all(&Request::Flush)?;
         // Another tracker than that of the call, if there is one.
-        let opened = &self.trackers[(tracker + 1) % self.trackers.len()];
-        for (number, kind) in opened.kinds.iter().enumerate() {
-            let (found, expected) = (kind.look().map_err(|error| error.to_string())?, self.model.look(number));
+        let other = (tracker + 1) % self.players.len();
+        let found = match self.players[other].play(&Request::Look) {
+            Reply::Tasks(found) => found,
+            reply => return Err(format!("after {call:?}: {reply:?}")),
+        };
+        for (number, found) in found.into_iter().enumerate() {
+            let expected = self.model.look(number);
             if found != expected {
                 return Err(format!("after {call:?}, kind {number} is\n{found:#?}\nand should be\n{expected:#?}"));
             }
         }
         self.calls += 1;
         if self.calls.is_multiple_of(self.verify_every) {
-            self.verify(tracker + 1).map_err(|what| format!("after {call:?}: {what}"))?;
+            self.verify(other).map_err(|what| format!("after {call:?}: {what}"))?;
         }
         Ok(())
     }
 
     /// Verifies all rows through one of the trackers.
-    pub fn verify(&self, tracker: usize) -> Result<(), String> {
-        let differences = self.trackers[tracker % self.trackers.len()].tracker.verify();
-        let differences = differences.map_err(|error| error.to_string())?;
-        if differences.is_empty() { Ok(()) } else { Err(format!("{differences:?}")) }
+    pub fn verify(&mut self, tracker: usize) -> Result<(), String> {
+        done(self.players[tracker].play(&Request::Verify)).map(drop)
     }
 
-    /// A tracker plays a call. `jumped` is by how much the model has set the wall clock for it.
-    fn really(&mut self, tracker: usize, call: Call, jumped: i64, kind: Option<u8>) -> Result<Answer, Error> {
+    /// Lets all trackers play.
+    fn all(&mut self, request: &Request) -> Result<String, String> {
+        self.players.iter_mut().try_fold(String::new(), |_, player| done(player.play(request)))
+    }
+
+    /// A tracker plays a call. `jumped` is by how much the model has set the wall clock for it. Returns the answer in words.
+    fn really(&mut self, tracker: usize, call: Call, jumped: i64, kind: u8) -> Result<String, String> {
         let at = |held: u8, of: usize| usize::from(held) % of;
-        let opened = &self.trackers[tracker];
-        match call {
-            Call::Advance { seconds } => self.clock.advance(Duration::from_secs(seconds.into())),
-            Call::Jump { seconds } => self.clock.jump(TimeDelta::seconds(seconds.into())),
-            Call::SetBudget { amount: Some(amount) } => opened.tracker.set_budget("mem", amount.into())?,
-            Call::SetBudget { amount: None } => opened.tracker.remove_budget("mem")?,
-            Call::Rescue => return Ok(Answer::Count(opened.tracker.rescue()?.len() as u64)),
+        let number = self.next_held;
+        let reply = match call {
+            Call::Advance { seconds } => return self.all(&Request::Advance { seconds }),
+            Call::Jump { .. } => return self.all(&Request::Jump { microseconds: jumped }),
             Call::Restart => {
-                let (gone, left): (Vec<_>, _) = self.held.drain(..).partition(|(owner, _)| *owner == tracker);
-                self.held = left;
-                for (_, held) in gone {
-                    held.forget();
+                self.held.retain(|(owner, _)| *owner != tracker);
+                let others = self.players.iter_mut().enumerate().filter(|(number, _)| *number != tracker);
+                for (_, other) in others {
+                    done(other.play(&Request::Jump { microseconds: jumped }))?;
                 }
-                // A forgotten execution keeps a handle of the tracker, so the tracker is closed explicitly.
-                self.trackers[tracker].tracker.clone().close()?;
-                self.clock.jump(TimeDelta::microseconds(jumped));
-                self.trackers[tracker] = Opened::new(&self.open, &self.clock);
+                self.players[tracker].restart(self.model.wall() - EPOCH * SECOND);
+                return Ok(format!("{:?}", Answer::Done));
             }
             Call::End { .. } | Call::Renew { .. } | Call::Checkpoint { .. } | Call::Detach { .. }
                 if self.held.is_empty() =>
             {
-                return Ok(Answer::Skipped);
+                return Ok(format!("{:?}", Answer::Skipped));
             }
-            Call::End { held, end } => {
-                let (_, mut held) = self.held.remove(at(held, self.held.len()));
-                held.end(end)?;
+            Call::End { held, .. } | Call::Detach { held } => {
+                let (owner, number) = self.held.remove(at(held, self.held.len()));
+                self.players[owner].play(&Request::Held { call, number })
             }
-            Call::Renew { held } => {
-                let at = at(held, self.held.len());
-                self.held[at].1.renew()?;
+            Call::Renew { held } | Call::Checkpoint { held, .. } => {
+                let (owner, number) = self.held[at(held, self.held.len())];
+                self.players[owner].play(&Request::Held { call, number })
             }
-            Call::Checkpoint { held, value } => {
-                let at = at(held, self.held.len());
-                self.held[at].1.checkpoint(value)?;
-            }
-            Call::Detach { held } => {
-                let (_, held) = self.held.remove(at(held, self.held.len()));
-                let ticket = held.detach()?;
-                self.tickets.push((kind.unwrap_or(0), ticket));
-            }
-            Call::Resume { .. } if self.tickets.is_empty() => return Ok(Answer::Skipped),
+            Call::Resume { .. } if self.tickets.is_empty() => return Ok(format!("{:?}", Answer::Skipped)),
             Call::Resume { ticket } => {
-                let (kind, ticket) = &self.tickets[at(ticket, self.tickets.len())];
-                self.held.push((tracker, opened.kinds[usize::from(*kind)].resume(ticket)?));
-                return Ok(Answer::Claimed(number(ticket.id())));
+                let (kind, ticket) = self.tickets[at(ticket, self.tickets.len())].clone();
+                self.players[tracker].play(&Request::Resume { ticket, kind, number })
             }
             Call::Claim { kind, .. } | Call::ClaimExtra { kind } | Call::Start { kind, .. } => {
-                let Some((id, held)) = opened.kinds[usize::from(kind)].take(call)? else { return Ok(Answer::NoTask) };
-                assert!(held.fence() > self.fence, "the fence fell from {} to {}", self.fence, held.fence());
-                self.fence = held.fence();
-                self.held.push((tracker, held));
-                return Ok(Answer::Claimed(id));
+                self.players[tracker].play(&Request::Take { call, kind, number })
             }
-            other => return opened.kinds[usize::from(kind.unwrap_or(0))].call(other),
+            _ => self.players[tracker].play(&Request::Call { call, kind }),
+        };
+        match reply {
+            Reply::Claimed { id, fence } => {
+                self.held.push((tracker, number));
+                self.next_held += 1;
+                if !matches!(call, Call::Resume { .. }) {
+                    assert!(fence > self.fence, "the fence fell from {} to {fence}", self.fence);
+                    self.fence = fence;
+                }
+                Ok(format!("{:?}", Answer::Claimed(id)))
+            }
+            Reply::Detached(ticket) => {
+                self.tickets.push((kind, ticket));
+                Ok(format!("{:?}", Answer::Done))
+            }
+            reply => done(reply),
         }
-        Ok(Answer::Done)
     }
 }
 
-/// The answer that a refusal is in the model.
-fn refusal(call: Call, error: &Error) -> Option<Answer> {
-    let name = match error.refusal().map(|refusal| &refusal.reason) {
-        Some(Reason::AlreadySucceeded) => "AlreadySucceeded",
-        Some(Reason::Exhausted { .. }) => "Exhausted",
-        Some(Reason::Ignored) => "Ignored",
-        Some(Reason::Cancelled) => "Cancelled",
-        Some(Reason::Paused) => "Paused",
-        Some(Reason::OtherPriority { .. }) => "OtherPriority",
-        Some(Reason::NotFound) => "NotFound",
-        Some(Reason::Leased { .. }) => "Leased",
-        Some(Reason::Full { .. }) => "Full",
-        Some(Reason::ExceedsBudget { .. }) => "ExceedsBudget",
-        Some(Reason::LeaseLost) => "LeaseLost",
-        Some(Reason::NotStartable { .. } | Reason::NotEnterable { .. }) => "NotStartable",
-        None if matches!(call, Call::SetBudget { amount: None }) => "NoBudget",
-        _ => return None,
-    };
-    Some(Answer::Refused(name))
+/// The answer in words; any other reply is an error.
+fn done(reply: Reply) -> Result<String, String> {
+    match reply {
+        Reply::Answer(answer) => Ok(answer),
+        reply => Err(format!("{reply:?}")),
+    }
 }

@@ -6,6 +6,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+#[cfg(feature = "postgres")]
+use crate::model::child_player;
 use crate::{
     crash::{process_kills, schedules},
     storage::damaged_writers,
@@ -26,14 +28,19 @@ pub fn start(before: &[&str], role: &str, file: &Path) -> Child {
         None => Command::new(program),
     };
     let errors = OpenOptions::new().create(true).append(true).open(file.with_extension("errors")).unwrap();
-    command
-        .args(["--exact", "support::child_process::child_process_entry", "--nocapture", "--test-threads=1"])
-        .env(ROLE, role)
-        .env(FILE, file)
-        .stdout(Stdio::null())
-        .stderr(errors)
-        .spawn()
-        .unwrap()
+    with_role(&mut command, role, file).stdout(Stdio::null()).stderr(errors).spawn().unwrap()
+}
+
+/// Starts a part that reads from a pipe and writes to another one, behind the lines of the test program.
+#[cfg(feature = "postgres")]
+pub fn start_piped(role: &str, file: &Path) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    with_role(&mut command, role, file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+fn with_role<'c>(command: &'c mut Command, role: &str, file: &Path) -> &'c mut Command {
+    let test = "support::child_process::child_process_entry";
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(ROLE, role).env(FILE, file)
 }
 
 /// The complaints of the child processes about this file.
@@ -48,6 +55,10 @@ fn child_process_entry() {
     let file = PathBuf::from(std::env::var(FILE).unwrap());
     if role == schedules::SUBMITTER {
         return schedules::play(&file);
+    }
+    #[cfg(feature = "postgres")]
+    if role == child_player::ROLE {
+        return child_player::play(&file.to_string_lossy());
     }
     match role.strip_prefix("hostile: ") {
         Some(role) => damaged_writers::play(role, &file),
