@@ -1,7 +1,7 @@
 //! Makes the first, the second, the third … read, write, resize and flush of a script fail. Each call must report the
 //! truth, nothing acknowledged may be lost, and the tracker must work on or report that it must be reopened.
 //!
-//! `TRACKER_SWEEP=1` tries each operation; otherwise every eleventh, with others in each mode and for each error.
+//! `TRACKER_SWEEP=1` tries each operation; otherwise every 23rd, with others in each mode and for each error.
 //! `TRACKER_POINT=n` tries one.
 
 use tracker_core::{
