@@ -1,7 +1,10 @@
 //! The commit of a unit of work: all changes and the end of the transaction in one pipeline. If the connection breaks, asks the server on a new
 //! one whether the commit is stored. Called by `unit`; `caller/unit` uses `statements`.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+};
 
 use tracker_core::{
     Error, ErrorKind,
@@ -11,12 +14,12 @@ use tracker_core::{
 use crate::{
     edits::{Edits, PLAIN, PlainEdits, TaskEdit},
     error,
-    keys::{self, Task},
+    keys::{self, Column, Task},
     listener,
     load::index_values,
     pool::Slot,
     shared::{Pauses, Shared, change_number},
-    sql::{Change, Mode, Plain, Sql},
+    sql::{Change, Columns, Mode, Plain, Sql, TaskColumn},
     wire::{
         connection::{Answer, Connection, Failed, Step},
         error::WireError,
@@ -187,12 +190,13 @@ impl Steps {
             let ids = |part: fn(&Task) -> i64| tasks.deleted.iter().map(part);
             self.change(Change::DeleteTasks, Params::default().list(ids(|task| task.0)).list(ids(|task| task.1)));
         }
-        if !tasks.updated.is_empty() {
-            let changes = tasks.updated.iter().map(|(_, edit)| changed_columns(edit));
-            self.change(Change::UpdateTasks, columns(&tasks.updated).list(changes));
+        // Tasks that lose an id come before those that may get it.
+        let loses_id = |edit: &TaskEdit<'_>| edit.id_key == Some(None);
+        for ((_, columns), tasks) in grouped(&tasks.updated, |edit| (!loses_id(edit), changed_columns(edit))) {
+            self.change(Change::UpdateTasks(columns), values(columns, &tasks));
         }
-        if !tasks.inserted.is_empty() {
-            self.change(Change::InsertTasks, columns(&tasks.inserted));
+        for (columns, tasks) in grouped(&tasks.inserted, changed_columns) {
+            self.change(Change::InsertTasks(columns), values(columns, &tasks));
         }
     }
 
@@ -253,33 +257,71 @@ impl Steps {
     }
 }
 
-/// The bits of the columns that change, as the statement has them.
-fn changed_columns(edit: &TaskEdit<'_>) -> i32 {
-    let [header, payload, successor, progress] = edit.columns;
-    let edits = [edit.claim_key, edit.id_key, edit.updated_key, header, successor, progress, payload];
-    edits.iter().enumerate().filter(|(_, edit)| edit.is_some()).map(|(bit, _)| 1 << bit).sum()
+type EditedTask<'r> = (Task, TaskEdit<'r>);
+
+/// The tasks by what is found of their edits.
+fn grouped<'t, 'r, G: Ord>(
+    tasks: &'t [EditedTask<'r>],
+    of: impl Fn(&TaskEdit<'r>) -> G,
+) -> BTreeMap<G, Vec<&'t EditedTask<'r>>> {
+    let mut groups: BTreeMap<G, Vec<_>> = BTreeMap::new();
+    for task in tasks {
+        groups.entry(of(&task.1)).or_default().push(task);
+    }
+    groups
 }
 
-/// The arrays of the columns, in the order of the statements.
-fn columns(tasks: &[(Task, TaskEdit<'_>)]) -> Params {
-    let claims =
-        || tasks.iter().map(|(_, edit)| edit.claim_key.flatten().and_then(|key| Some(keys::claimed_task(key).ok()?.1)));
-    let column = |index: usize| tasks.iter().map(move |(_, edit)| edit.columns.get(index).copied().flatten().flatten());
-    let times = || column(0).map(|header| header.and_then(TaskTimes::from_header));
-    Params::default()
-        .list(tasks.iter().map(|((kind, _), _)| *kind))
-        .list(tasks.iter().map(|((_, seq), _)| *seq))
-        .optional_list(claims().map(|claim| claim.map(|claim| claim.status)))
-        .optional_list(claims().map(|claim| claim.map(|claim| i16::from(claim.priority))))
-        .optional_list(claims().map(|claim| claim.map(|claim| claim.at)))
-        .optional_list(tasks.iter().map(|(_, edit)| edit.claim_key.flatten()))
-        .optional_list(tasks.iter().map(|(_, edit)| edit.id_key.flatten()))
-        .optional_list(tasks.iter().map(|(_, edit)| edit.id_key.flatten().and_then(keys::text_of_id)))
-        .optional_list(tasks.iter().map(|(_, edit)| edit.updated_key.flatten()))
-        .optional_list(times().map(|times| times.map(|times| Timestamp(times.created))))
-        .optional_list(times().map(|times| times.map(|times| Timestamp(times.updated))))
-        .optional_list(column(0))
-        .optional_list(column(2))
-        .optional_list(column(3))
-        .optional_list(column(1))
+fn changed_columns(edit: &TaskEdit<'_>) -> Columns {
+    let [header, payload, successor, progress] = edit.columns;
+    let edits = [
+        (edit.claim_key, Columns::CLAIM),
+        (edit.id_key, Columns::ID),
+        (edit.updated_key, Columns::UPDATED),
+        (header, Columns::HEADER),
+        (successor, Columns::SUCCESSOR),
+        (progress, Columns::PROGRESS),
+        (payload, Columns::PAYLOAD),
+    ];
+    let changed = edits.into_iter().filter(|(edit, _)| edit.is_some());
+    changed.fold(Columns::default(), |changed, (_, columns)| changed.with(columns))
+}
+
+/// The values of the columns, in the order of the statements.
+fn values(columns: Columns, tasks: &[&EditedTask<'_>]) -> Params {
+    let edits = || tasks.iter().map(|(_, edit)| edit);
+    let claims = || {
+        let claim_key =
+            |edit: &TaskEdit<'_>| edit.claim_key.flatten().and_then(|key| Some(keys::claimed_task(key).ok()?.1));
+        edits().map(claim_key)
+    };
+    let stored = |column: Column| edits().map(move |edit| edit.columns[column as usize].flatten());
+    let times = || stored(Column::Header).map(|header| header.and_then(TaskTimes::from_header));
+    let mut params =
+        Params::default().list(tasks.iter().map(|((kind, _), _)| *kind)).list(tasks.iter().map(|((_, seq), _)| *seq));
+    for column in columns.list() {
+        params = match column {
+            TaskColumn::Status => params.optional_list(claims().map(|claim| claim.map(|claim| claim.status))),
+            TaskColumn::Priority => {
+                params.optional_list(claims().map(|claim| claim.map(|claim| i16::from(claim.priority))))
+            }
+            TaskColumn::At => params.optional_list(claims().map(|claim| claim.map(|claim| claim.at))),
+            TaskColumn::ClaimKey => params.optional_list(edits().map(|edit| edit.claim_key.flatten())),
+            TaskColumn::IdKey => params.optional_list(edits().map(|edit| edit.id_key.flatten())),
+            TaskColumn::Id => {
+                params.optional_list(edits().map(|edit| edit.id_key.flatten().and_then(keys::text_of_id)))
+            }
+            TaskColumn::UpdatedKey => params.optional_list(edits().map(|edit| edit.updated_key.flatten())),
+            TaskColumn::Created => {
+                params.optional_list(times().map(|times| times.map(|times| Timestamp(times.created))))
+            }
+            TaskColumn::Updated => {
+                params.optional_list(times().map(|times| times.map(|times| Timestamp(times.updated))))
+            }
+            TaskColumn::Header => params.optional_list(stored(Column::Header)),
+            TaskColumn::Successor => params.optional_list(stored(Column::Successor)),
+            TaskColumn::Progress => params.optional_list(stored(Column::Progress)),
+            TaskColumn::Payload => params.optional_list(stored(Column::Payload)),
+        };
+    }
+    params
 }

@@ -1,15 +1,17 @@
 //! `Change`: the SQL of statements that change rows. Part of `Sql`; used by `commit`. Pure.
 
-use crate::wire::params::oid::{BYTEAS, INT2, INT2S, INT4S, INT8, INT8S, TEXTS, TIMESTAMPTZS};
+use crate::wire::params::oid::{BYTEAS, INT2, INT2S, INT8, INT8S};
 
-use super::load::Plain;
+use super::{columns::Columns, load::Plain};
 
 /// A statement that changes rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Change {
     DeleteTasks,
-    UpdateTasks,
-    InsertTasks,
+    /// Changes these columns. The parameters are the kinds, the sequence numbers, and each column in the order of [`Columns::list`].
+    UpdateTasks(Columns),
+    /// Inserts tasks with these columns. Parameters as those of an update.
+    InsertTasks(Columns),
     Delete(Plain),
     /// Inserts rows that were not there when they were looked for: a rival's row is a conflict.
     Insert(Plain),
@@ -23,35 +25,8 @@ pub(crate) enum Change {
     RaiseSchema,
 }
 
-/// The columns of a task that can change, with the bit that says so.
-const COLUMNS: [(&str, u8); 12] = [
-    ("status", 1),
-    ("priority", 1),
-    ("at", 1),
-    ("claim_key", 1),
-    ("id_key", 2),
-    ("id", 2),
-    ("updated_key", 4),
-    ("created", 8),
-    ("updated", 8),
-    ("header", 8),
-    ("successor", 16),
-    ("progress", 32),
-];
-const PAYLOAD: (&str, u8) = ("payload", 64);
-
-/// The types of kinds, sequence numbers and the columns.
-fn task_types() -> Vec<u32> {
-    let mut types = vec![INT8S, INT8S, INT4S, INT2S, INT8S, BYTEAS, BYTEAS, TEXTS, BYTEAS, TIMESTAMPTZS, TIMESTAMPTZS];
-    types.extend([BYTEAS; 4]);
-    types
-}
-
 impl Change {
     pub(super) fn text(self, schema: &str) -> (String, Vec<u32>) {
-        let columns = || COLUMNS.into_iter().chain([PAYLOAD]);
-        let names = || columns().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
-        let params = |count: usize| (1..=count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
         match self {
             Self::DeleteTasks => (
                 format!(
@@ -59,27 +34,20 @@ impl Change {
                 ),
                 vec![INT8S, INT8S],
             ),
-            Self::UpdateTasks => {
-                let assignments = columns().map(|(name, bit)| {
-                    format!("{name} = CASE WHEN e.changes & {bit} <> 0 THEN e.{name} ELSE t.{name} END")
-                });
-                let mut types = task_types();
-                types.push(INT4S);
+            Self::UpdateTasks(columns) => {
+                let (names, params, types) = task_columns(columns);
+                let assignments = columns.list().map(|column| format!("{0} = e.{0}", column.name()));
                 (
                     format!(
-                        "UPDATE {schema}.tasks t SET {} FROM unnest({}) AS e(kind, seq, {}, changes) \
-                         WHERE t.kind = e.kind AND t.seq = e.seq",
-                        assignments.collect::<Vec<_>>().join(", "),
-                        params(types.len()),
-                        names(),
+                        "UPDATE {schema}.tasks t SET {} FROM unnest({params}) AS e({names}) WHERE t.kind = e.kind AND t.seq = e.seq",
+                        assignments.collect::<Vec<_>>().join(", ")
                     ),
                     types,
                 )
             }
-            Self::InsertTasks => {
-                let types = task_types();
-                let all = params(types.len());
-                (format!("INSERT INTO {schema}.tasks (kind, seq, {}) SELECT * FROM unnest({all})", names()), types)
+            Self::InsertTasks(columns) => {
+                let (names, params, types) = task_columns(columns);
+                (format!("INSERT INTO {schema}.tasks ({names}) SELECT * FROM unnest({params})"), types)
             }
             Self::Delete(plain) => {
                 let table = plain.table();
@@ -145,4 +113,13 @@ fn insert(schema: &str, plain: Plain, on_conflict: &str) -> (String, Vec<u32>) {
     };
     let table = plain.table();
     (format!("INSERT INTO {schema}.{table} ({columns}) SELECT * FROM unnest({params}){on_conflict}"), types)
+}
+
+/// The names of the key of a task and of some of its columns, their parameters, and the types of these.
+fn task_columns(columns: Columns) -> (String, String, Vec<u32>) {
+    let key = [("kind", INT8S), ("seq", INT8S)];
+    let (names, types): (Vec<_>, Vec<_>) =
+        key.into_iter().chain(columns.list().map(|column| (column.name(), column.array_type()))).unzip();
+    let params = (1..=types.len()).map(|number| format!("${number}")).collect::<Vec<_>>();
+    (names.join(", "), params.join(", "), types)
 }

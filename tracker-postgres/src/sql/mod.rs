@@ -4,10 +4,12 @@
 
 mod change;
 mod check;
+mod columns;
 mod load;
 
 pub(crate) use change::Change;
 pub(crate) use check::Check;
+pub(crate) use columns::{Columns, TaskColumn};
 pub(crate) use load::{Load, Lock, Plain, Range, TaskKey};
 
 use crate::wire::{
