@@ -19,7 +19,7 @@ use crate::{
     load::index_values,
     pool::Slot,
     shared::{Pauses, Shared, change_number},
-    sql::{Change, Columns, Mode, Plain, Sql, TaskColumn},
+    sql::{Change, Columns, Mode, Plain, RowCount, Sql, TaskColumn},
     wire::{
         connection::{Answer, Connection, Failed, Step},
         error::WireError,
@@ -193,10 +193,10 @@ impl Steps {
         // Tasks that lose an id come before those that may get it.
         let loses_id = |edit: &TaskEdit<'_>| edit.id_key == Some(None);
         for ((_, columns), tasks) in grouped(&tasks.updated, |edit| (!loses_id(edit), changed_columns(edit))) {
-            self.change(Change::UpdateTasks(columns), values(columns, &tasks));
+            self.change(Change::UpdateTasks(columns, RowCount::of(tasks.len())), values(columns, &tasks));
         }
         for (columns, tasks) in grouped(&tasks.inserted, changed_columns) {
-            self.change(Change::InsertTasks(columns), values(columns, &tasks));
+            self.change(Change::InsertTasks(columns, RowCount::of(tasks.len())), values(columns, &tasks));
         }
     }
 
@@ -206,30 +206,31 @@ impl Steps {
             let tables = edits.deleted.iter().map(|(table, _)| *table);
             let params = match plain {
                 Plain::Rows => Params::default().list(tables).list(keys()),
-                Plain::Indexes => index_values(keys()),
+                Plain::Indexes => index_values(Params::default(), keys()),
                 _ => Params::default().list(keys()),
             };
             self.change(Change::Delete(plain), params);
         }
-        for (change, rows) in [(Change::Insert(plain), &edits.inserted), (Change::Put(plain), &edits.put)] {
+        for (rows, is_insert) in [(&edits.inserted, true), (&edits.put, false)] {
             if rows.is_empty() {
                 continue;
             }
+            let count = RowCount::of(rows.len());
+            let change = if is_insert { Change::Insert(plain, count) } else { Change::Put(plain, count) };
+            let params = Params::of_rows(count);
             let keys = || rows.iter().map(|(_, key, _)| *key);
             let values = rows.iter().map(|(_, _, value)| *value);
             let params = match plain {
-                Plain::Rows => {
-                    Params::default().list(rows.iter().map(|(table, _, _)| *table)).list(keys()).list(values)
-                }
-                Plain::History => Params::default().list(keys()).list(values),
-                Plain::Indexes => index_values(keys()),
+                Plain::Rows => params.list(rows.iter().map(|(table, _, _)| *table)).list(keys()).list(values),
+                Plain::History => params.list(keys()).list(values),
+                Plain::Indexes => index_values(params, keys()),
                 Plain::UniqueKeys => {
                     let kinds =
                         keys().map(|key| keys::kind_of(tracker_core::store::StoreTable::UniqueKeys, key).unwrap_or(0));
                     let seqs = rows.iter().map(|(_, key, value)| {
                         keys::number_of(tracker_core::store::StoreTable::UniqueKeys, key, value).unwrap_or(0)
                     });
-                    Params::default().list(keys()).list(kinds).list(seqs)
+                    params.list(keys()).list(kinds).list(seqs)
                 }
             };
             self.change(change, params);
@@ -245,14 +246,15 @@ impl Steps {
             self.change(Change::SetCounts, params);
         }
         // In the order of their keys, so that two commits on one shard do not wait for each other in a circle; each key once.
-        let mut sums = std::collections::BTreeMap::<&[u8], i64>::new();
+        let mut sums = BTreeMap::<&[u8], i64>::new();
         for (key, difference) in differences {
             *sums.entry(key).or_default() += difference;
         }
         sums.retain(|_, difference| *difference != 0);
         if !sums.is_empty() {
-            let params = Params::default().list(sums.keys().copied()).list(sums.values().copied()).value(shard);
-            self.change(Change::AddCounts, params);
+            let rows = RowCount::of(sums.len());
+            let params = Params::of_rows(rows).list(sums.keys().copied()).list(sums.values().copied()).value(shard);
+            self.change(Change::AddCounts(rows), params);
         }
     }
 }
@@ -296,8 +298,9 @@ fn values(columns: Columns, tasks: &[&EditedTask<'_>]) -> Params {
     };
     let stored = |column: Column| edits().map(move |edit| edit.columns[column as usize].flatten());
     let times = || stored(Column::Header).map(|header| header.and_then(TaskTimes::from_header));
-    let mut params =
-        Params::default().list(tasks.iter().map(|((kind, _), _)| *kind)).list(tasks.iter().map(|((_, seq), _)| *seq));
+    let mut params = Params::of_rows(RowCount::of(tasks.len()))
+        .list(tasks.iter().map(|((kind, _), _)| *kind))
+        .list(tasks.iter().map(|((_, seq), _)| *seq));
     for column in columns.list() {
         params = match column {
             TaskColumn::Status => params.optional_list(claims().map(|claim| claim.map(|claim| claim.status))),

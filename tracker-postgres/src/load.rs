@@ -137,7 +137,7 @@ impl Plan {
             let params = || Params::default().list(keys());
             let of_table = match plain {
                 Plain::Rows => params().value(number),
-                Plain::Indexes => index_values(keys()),
+                Plain::Indexes => index_values(Params::default(), keys()),
                 Plain::History | Plain::UniqueKeys => params(),
             };
             self.push(Load::Rows(plain, row_lock(*table, writes)), of_table, Source::Plain(*table));
@@ -161,10 +161,10 @@ impl Keys {
     }
 }
 
-/// The arrays of the parts of keys of the indexes. A key of another form is left out.
-pub(crate) fn index_values<'k>(keys: impl Iterator<Item = &'k [u8]> + Clone) -> Params {
+/// Adds the parts of keys of the indexes as two lists. A key of another form is left out.
+pub(crate) fn index_values<'k>(params: Params, keys: impl Iterator<Item = &'k [u8]> + Clone) -> Params {
     let parts = keys.filter_map(|key| keys::index_value(key).ok());
-    Params::default().list(parts.clone().map(|(value, _)| value)).list(parts.map(|(_, seq)| seq))
+    params.list(parts.clone().map(|(value, _)| value)).list(parts.map(|(_, seq)| seq))
 }
 
 struct Bounds<'w> {

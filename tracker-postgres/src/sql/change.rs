@@ -2,25 +2,25 @@
 
 use crate::wire::params::oid::{BYTEAS, INT2, INT2S, INT8, INT8S};
 
-use super::{columns::Columns, load::Plain};
+use super::{columns::Columns, load::Plain, row_count::RowCount};
 
 /// A statement that changes rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Change {
     DeleteTasks,
     /// Changes these columns. The parameters are the kinds, the sequence numbers, and each column in the order of [`Columns::list`].
-    UpdateTasks(Columns),
+    UpdateTasks(Columns, RowCount),
     /// Inserts tasks with these columns. Parameters as those of an update.
-    InsertTasks(Columns),
+    InsertTasks(Columns, RowCount),
     Delete(Plain),
     /// Inserts rows that were not there when they were looked for: a rival's row is a conflict.
-    Insert(Plain),
+    Insert(Plain, RowCount),
     /// Inserts or replaces rows.
-    Put(Plain),
+    Put(Plain, RowCount),
     DeleteCounts,
     SetCounts,
     /// Adds to counts on a shard.
-    AddCounts,
+    AddCounts(RowCount),
     /// Raises the schema if it still has a number.
     RaiseSchema,
 }
@@ -34,20 +34,21 @@ impl Change {
                 ),
                 vec![INT8S, INT8S],
             ),
-            Self::UpdateTasks(columns) => {
-                let (names, params, types) = task_columns(columns);
+            Self::UpdateTasks(columns, rows) => {
+                let table = rows.table(&task_columns(columns));
                 let assignments = columns.list().map(|column| format!("{0} = e.{0}", column.name()));
                 (
                     format!(
-                        "UPDATE {schema}.tasks t SET {} FROM unnest({params}) AS e({names}) WHERE t.kind = e.kind AND t.seq = e.seq",
-                        assignments.collect::<Vec<_>>().join(", ")
+                        "UPDATE {schema}.tasks t SET {} FROM {} WHERE t.kind = e.kind AND t.seq = e.seq",
+                        assignments.collect::<Vec<_>>().join(", "),
+                        table.from
                     ),
-                    types,
+                    table.types,
                 )
             }
-            Self::InsertTasks(columns) => {
-                let (names, params, types) = task_columns(columns);
-                (format!("INSERT INTO {schema}.tasks ({names}) SELECT * FROM unnest({params})"), types)
+            Self::InsertTasks(columns, rows) => {
+                let table = rows.table(&task_columns(columns));
+                (format!("INSERT INTO {schema}.tasks ({}) SELECT * FROM {}", table.names, table.from), table.types)
             }
             Self::Delete(plain) => {
                 let table = plain.table();
@@ -69,15 +70,16 @@ impl Change {
                     }
                 }
             }
-            Self::Insert(plain) => insert(schema, plain, ""),
-            Self::Put(plain) => match plain {
-                Plain::Rows => insert(schema, plain, " ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value"),
-                Plain::History => insert(schema, plain, " ON CONFLICT (key) DO UPDATE SET value = excluded.value"),
-                Plain::Indexes => insert(schema, plain, " ON CONFLICT (key, seq) DO NOTHING"),
-                Plain::UniqueKeys => {
-                    insert(schema, plain, " ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, seq = excluded.seq")
-                }
-            },
+            Self::Insert(plain, rows) => insert(schema, plain, rows, ""),
+            Self::Put(plain, rows) => {
+                let on_conflict = match plain {
+                    Plain::Rows => " ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value",
+                    Plain::History => " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                    Plain::Indexes => " ON CONFLICT (key, seq) DO NOTHING",
+                    Plain::UniqueKeys => " ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, seq = excluded.seq",
+                };
+                insert(schema, plain, rows, on_conflict)
+            }
             Self::DeleteCounts => (format!("DELETE FROM {schema}.counts WHERE key = ANY($1)"), vec![BYTEAS]),
             Self::SetCounts => (
                 format!(
@@ -85,14 +87,7 @@ impl Change {
                 ),
                 vec![BYTEAS, INT8S],
             ),
-            Self::AddCounts => (
-                format!(
-                    "INSERT INTO {schema}.counts AS c (key, shard, value) \
-                     SELECT key, $3, value FROM unnest($1, $2) AS e(key, value) \
-                     ON CONFLICT (key, shard) DO UPDATE SET value = c.value + excluded.value"
-                ),
-                vec![BYTEAS, INT8S, INT2],
-            ),
+            Self::AddCounts(rows) => add_counts(schema, rows),
             Self::RaiseSchema => (
                 format!(
                     "WITH raised AS (UPDATE {schema}.meta SET schema = schema + 1 WHERE schema = $1 RETURNING 1) \
@@ -104,22 +99,33 @@ impl Change {
     }
 }
 
-fn insert(schema: &str, plain: Plain, on_conflict: &str) -> (String, Vec<u32>) {
-    let (columns, params, types) = match plain {
-        Plain::Rows => ("tbl, key, value", "$1, $2, $3", vec![INT2S, BYTEAS, BYTEAS]),
-        Plain::History => ("key, value", "$1, $2", vec![BYTEAS, BYTEAS]),
-        Plain::Indexes => ("key, seq", "$1, $2", vec![BYTEAS, INT8S]),
-        Plain::UniqueKeys => ("key, kind, seq", "$1, $2, $3", vec![BYTEAS, INT8S, INT8S]),
+fn insert(schema: &str, plain: Plain, rows: RowCount, on_conflict: &str) -> (String, Vec<u32>) {
+    let columns: &[_] = match plain {
+        Plain::Rows => &[("tbl", INT2S), ("key", BYTEAS), ("value", BYTEAS)],
+        Plain::History => &[("key", BYTEAS), ("value", BYTEAS)],
+        Plain::Indexes => &[("key", BYTEAS), ("seq", INT8S)],
+        Plain::UniqueKeys => &[("key", BYTEAS), ("kind", INT8S), ("seq", INT8S)],
     };
-    let table = plain.table();
-    (format!("INSERT INTO {schema}.{table} ({columns}) SELECT * FROM unnest({params}){on_conflict}"), types)
+    let table = rows.table(columns);
+    let target = plain.table();
+    (format!("INSERT INTO {schema}.{target} ({}) SELECT * FROM {}{on_conflict}", table.names, table.from), table.types)
 }
 
-/// The names of the key of a task and of some of its columns, their parameters, and the types of these.
-fn task_columns(columns: Columns) -> (String, String, Vec<u32>) {
+/// Adds to counts on a shard. The shard is the parameter behind the keys and the differences.
+fn add_counts(schema: &str, rows: RowCount) -> (String, Vec<u32>) {
+    let mut table = rows.table(&[("key", BYTEAS), ("value", INT8S)]);
+    let shard = table.next_param();
+    table.types.push(INT2);
+    let sql = format!(
+        "INSERT INTO {schema}.counts AS c (key, shard, value) SELECT key, {shard}, value FROM {} \
+         ON CONFLICT (key, shard) DO UPDATE SET value = c.value + excluded.value",
+        table.from
+    );
+    (sql, table.types)
+}
+
+/// The key of a task and some of its columns.
+fn task_columns(columns: Columns) -> Vec<(&'static str, u32)> {
     let key = [("kind", INT8S), ("seq", INT8S)];
-    let (names, types): (Vec<_>, Vec<_>) =
-        key.into_iter().chain(columns.list().map(|column| (column.name(), column.array_type()))).unzip();
-    let params = (1..=types.len()).map(|number| format!("${number}")).collect::<Vec<_>>();
-    (names.join(", "), params.join(", "), types)
+    key.into_iter().chain(columns.list().map(|column| (column.name(), column.array_type()))).collect()
 }

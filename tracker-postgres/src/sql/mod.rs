@@ -6,11 +6,13 @@ mod change;
 mod check;
 mod columns;
 mod load;
+mod row_count;
 
 pub(crate) use change::Change;
 pub(crate) use check::Check;
 pub(crate) use columns::{Columns, TaskColumn};
 pub(crate) use load::{Load, Lock, Plain, Range, TaskKey};
+pub(crate) use row_count::RowCount;
 
 use crate::wire::{
     connection::Statement,

@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::sql::RowCount;
+
 /// Numbers of types, as the server's catalog has them.
 pub(crate) mod oid {
     pub(crate) const BYTEA: u32 = 17;
@@ -17,6 +19,18 @@ pub(crate) mod oid {
     pub(crate) const TIMESTAMPTZ: u32 = 1184;
     pub(crate) const TIMESTAMPTZS: u32 = 1185;
     pub(crate) const UUID: u32 = 2950;
+
+    /// The type of the elements of an array type.
+    pub(crate) fn of_element(array: u32) -> u32 {
+        match array {
+            INT2S => INT2,
+            INT4S => INT4,
+            INT8S => INT8,
+            TEXTS => TEXT,
+            TIMESTAMPTZS => TIMESTAMPTZ,
+            _ => BYTEA,
+        }
+    }
 }
 
 /// Parameters of one statement, in its order.
@@ -24,6 +38,8 @@ pub(crate) mod oid {
 pub(crate) struct Params {
     pub(super) bytes: Vec<u8>,
     pub(super) count: usize,
+    /// Whether lists are not arrays: each of their values is a parameter.
+    lists_values: bool,
 }
 
 /// A value with a binary form of its own.
@@ -110,6 +126,11 @@ fn append(out: &mut Vec<u8>, value: Option<impl FnOnce(&mut Vec<u8>)>) {
 }
 
 impl Params {
+    /// Parameters whose lists are the columns of so many rows.
+    pub(crate) fn of_rows(rows: RowCount) -> Self {
+        Self { lists_values: rows != RowCount::Many, ..Self::default() }
+    }
+
     #[expect(clippy::needless_pass_by_value, reason = "values are numbers and references")]
     pub(crate) fn value<V: Value>(mut self, value: V) -> Self {
         append(&mut self.bytes, Some(|out: &mut Vec<u8>| value.append(out)));
@@ -136,13 +157,20 @@ impl Params {
         self.bytes.last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
     }
 
-    /// An array.
+    /// An array, or a column of rows.
     pub(crate) fn list<V: Value>(self, values: impl IntoIterator<Item = V>) -> Self {
         self.optional_list(values.into_iter().map(Some))
     }
 
-    /// An array in which values may be missing.
+    /// [`Self::list`], in which values may be missing.
     pub(crate) fn optional_list<V: Value>(mut self, values: impl IntoIterator<Item = Option<V>>) -> Self {
+        if self.lists_values {
+            for value in values {
+                append(&mut self.bytes, value.map(|value| move |out: &mut Vec<u8>| value.append(out)));
+                self.count += 1;
+            }
+            return self;
+        }
         let write = |out: &mut Vec<u8>| {
             let start = out.len();
             // One dimension, with missing values, of a type, of a length, from 1.
@@ -180,6 +208,14 @@ mod tests {
         append(&mut params.bytes, None::<fn(&mut Vec<u8>)>);
         let expected = [Some(&[0, 1][..]), Some(&[][..]), Some(&b"ab"[..]), None];
         assert_eq!(params.values(), expected);
+    }
+
+    #[test]
+    fn lists_of_few_rows_are_single_parameters() {
+        let params =
+            Params::of_rows(RowCount::of(2)).list([1_i16, 2]).optional_list([Some(&b"a"[..]), None]).value(3_i16);
+        let expected = [Some(&[0, 1][..]), Some(&[0, 2][..]), Some(&b"a"[..]), None, Some(&[0, 3][..])];
+        assert_eq!((params.count, params.values()), (5, expected.to_vec()));
     }
 
     #[test]

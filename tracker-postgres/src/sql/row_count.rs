@@ -1,0 +1,85 @@
+//! `RowCount`: how a statement gets its rows: few as parameters of their own, many as one array for each column. Pure.
+
+use crate::wire::params::oid;
+
+/// The number of rows that a statement gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RowCount {
+    /// So many. Each value is a parameter, and each number of rows has a statement of its own: arrays cost more than a few rows.
+    Few(usize),
+    /// Any number.
+    Many,
+}
+
+impl RowCount {
+    /// The most rows with parameters of their own.
+    const FEW: usize = 4;
+
+    pub(crate) fn of(rows: usize) -> Self {
+        if (1..=Self::FEW).contains(&rows) { Self::Few(rows) } else { Self::Many }
+    }
+
+    /// The number of parameters of a column.
+    fn params(self) -> usize {
+        match self {
+            Self::Few(rows) => rows,
+            Self::Many => 1,
+        }
+    }
+
+    /// The rows as a table of the name `e`. The parameters begin with `$1`, column by column. `columns` are names and types of arrays.
+    pub(super) fn table(self, columns: &[(&str, u32)]) -> RowTable {
+        let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let param = |column: usize, row: usize| format!("${}", column * self.params() + row + 1);
+        let row = |row: usize| (0..columns.len()).map(|column| param(column, row)).collect::<Vec<_>>().join(", ");
+        let (from, types) = match self {
+            Self::Few(rows) => (
+                format!(
+                    "(VALUES {})",
+                    (0..rows).map(|number| format!("({})", row(number))).collect::<Vec<_>>().join(", ")
+                ),
+                columns.iter().flat_map(|(_, array)| vec![oid::of_element(*array); rows]).collect(),
+            ),
+            Self::Many => (format!("unnest({})", row(0)), columns.iter().map(|(_, array)| *array).collect()),
+        };
+        RowTable { from: format!("{from} AS e({names})"), names, types }
+    }
+}
+
+/// Rows of parameters as a part of a statement.
+pub(super) struct RowTable {
+    /// Stands behind FROM.
+    pub from: String,
+    /// The names of the columns.
+    pub names: String,
+    /// The types of the parameters.
+    pub types: Vec<u32>,
+}
+
+impl RowTable {
+    /// The next parameter behind the rows.
+    pub(super) fn next_param(&self) -> String {
+        format!("${}", self.types.len() + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oid::{BYTEA, BYTEAS, INT8, INT8S};
+
+    #[test]
+    fn few_rows_are_parameters_column_by_column() {
+        let table = RowCount::of(2).table(&[("seq", INT8S), ("key", BYTEAS)]);
+        assert_eq!(table.from, "(VALUES ($1, $3), ($2, $4)) AS e(seq, key)");
+        assert_eq!(table.types, [INT8, INT8, BYTEA, BYTEA]);
+        assert_eq!(table.next_param(), "$5");
+    }
+
+    #[test]
+    fn many_rows_are_arrays() {
+        let table = RowCount::of(5).table(&[("seq", INT8S), ("key", BYTEAS)]);
+        assert_eq!(table.from, "unnest($1, $2) AS e(seq, key)");
+        assert_eq!((table.types.as_slice(), table.next_param().as_str()), (&[INT8S, BYTEAS][..], "$3"));
+    }
+}
