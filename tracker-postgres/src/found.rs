@@ -62,6 +62,18 @@ impl Found {
                         let (key, value) = count(row)?;
                         found.plain.insert((StoreTable::Counts, key), value);
                     }
+                    Source::ClaimRanges(indexes) => {
+                        let mut row = row;
+                        let (size, number) = (row.maybe_int8()?, row.int8()?);
+                        let index = usize::try_from(number).ok().and_then(|number| indexes.get(number));
+                        let index = *index.ok_or(WireError::Protocol("a row belongs to no range"))?;
+                        if let Some(size) = size {
+                            found.range_sizes.insert(index, size);
+                            continue;
+                        }
+                        let row = found.range_row(StoreTable::ClaimOrder, row)?;
+                        found.ranges.entry(index).or_default().push(row);
+                    }
                     Source::Range(index) | Source::SkippingRange(index) => {
                         let mut row = row;
                         if let Source::SkippingRange(_) = source

@@ -10,12 +10,12 @@ use tracker_core::{
 use crate::{
     edits::Missing,
     keys::{self, Place},
-    sql::{Load, Lock, Plain, Range, Sql, TaskKey},
+    sql::{Load, Lock, Plain, Range, RowCount, Sql, TaskKey},
     wire::{connection::Step, params::Params},
 };
 
 /// Where the answer to a statement belongs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// Locks keys; there is nothing to read.
     Nothing,
@@ -26,6 +26,8 @@ pub(crate) enum Source {
     Range(usize),
     /// The want of this index, with the number of rows beside those that are skipped.
     SkippingRange(usize),
+    /// The wants of these indexes, each with its number of rows.
+    ClaimRanges(Vec<usize>),
 }
 
 /// The statements of a load.
@@ -84,6 +86,7 @@ impl Plan {
         }
         missing.ids.iter().for_each(|id| keys.add(TaskKey::Id, id));
         let mut ranges = Vec::new();
+        let mut claims = ClaimRanges::default();
         for (index, want) in wants.iter().enumerate() {
             match want {
                 Want::Row { table, key } => match keys::place(*table)? {
@@ -98,6 +101,10 @@ impl Plan {
                 Want::Rows { table, from, to, newest_first, most, skips_locked } => {
                     let bounds = Bounds { from, to: to.as_deref(), newest_first: *newest_first, most: *most };
                     let lock = range_lock(*table, writes, *skips_locked);
+                    if *table == StoreTable::ClaimOrder && lock == Lock::Skip && !newest_first && to.is_some() {
+                        claims.add(index, &bounds);
+                        continue;
+                    }
                     let source = if lock == Lock::Skip { Source::SkippingRange(index) } else { Source::Range(index) };
                     ranges.push((source, range(*table, &bounds, lock)?));
                 }
@@ -113,6 +120,12 @@ impl Plan {
         for (kind, seqs) in keys.tasks {
             let params = Params::default().value(kind).list(seqs);
             plan.push(Load::Tasks(row_lock(StoreTable::Headers, writes)), params, Source::Tasks);
+        }
+        if !claims.indexes.is_empty() {
+            let count = RowCount::of(claims.indexes.len());
+            let numbers = (0_i64..).take(claims.indexes.len());
+            let params = Params::of_rows(count).list(numbers).list(claims.starts).list(claims.ends).list(claims.limits);
+            plan.push(Load::ClaimRanges(count), params, Source::ClaimRanges(claims.indexes));
         }
         for (source, (load, params)) in ranges {
             plan.push(load, params, source);
@@ -165,6 +178,25 @@ impl Keys {
 pub(crate) fn index_values<'k>(params: Params, keys: impl Iterator<Item = &'k [u8]> + Clone) -> Params {
     let parts = keys.filter_map(|key| keys::index_value(key).ok());
     params.list(parts.clone().map(|(value, _)| value)).list(parts.map(|(_, seq)| seq))
+}
+
+/// The ranges that claims read, as the parameters of one statement.
+#[derive(Default)]
+struct ClaimRanges<'w> {
+    /// Of the wants.
+    indexes: Vec<usize>,
+    starts: Vec<&'w [u8]>,
+    ends: Vec<&'w [u8]>,
+    limits: Vec<i64>,
+}
+
+impl<'w> ClaimRanges<'w> {
+    fn add(&mut self, index: usize, bounds: &Bounds<'w>) {
+        self.indexes.push(index);
+        self.starts.push(bounds.from);
+        self.ends.push(bounds.to.unwrap_or_default());
+        self.limits.push(bounds.limit());
+    }
 }
 
 struct Bounds<'w> {

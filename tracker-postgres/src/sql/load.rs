@@ -1,5 +1,6 @@
 //! `Load`: the SQL of statements that lock and load rows. Part of `Sql`; used by `load`. Pure.
 
+use super::row_count::RowCount;
 use crate::wire::params::oid::{BYTEA, BYTEAS, INT2, INT8, INT8S};
 
 /// The columns of a task that are loaded, in this order.
@@ -23,6 +24,10 @@ pub(crate) enum Load {
     },
     /// Tasks in a range of a key. The order of the rows does not count.
     TaskKeyRange(TaskKey, Range, Lock),
+    /// Tasks in several ranges of the order of claims, with [`Lock::Skip`]: one statement costs less than one for each range. Parameters: the numbers of
+    /// the ranges, their starts, their ends, and the most rows of each. The columns of a task follow the size of the range, as in a range that skips rows,
+    /// and its number.
+    ClaimRanges(RowCount),
     /// Rows by key.
     Rows(Plain, Lock),
     RowRange(Plain, Range, Lock),
@@ -138,6 +143,28 @@ fn select(columns: &str, count: usize, rows: &str, lock: Lock) -> String {
     )
 }
 
+/// [`Load::ClaimRanges`].
+fn claim_ranges(schema: &str, count: RowCount) -> (String, Vec<u32>) {
+    let columns = [("number", INT8S), ("first", BYTEAS), ("behind", BYTEAS), ("most", INT8S)];
+    let ranges = count.table(&columns);
+    let rows = format!(
+        "{schema}.tasks t WHERE t.claim_key >= r.first AND t.claim_key < r.behind ORDER BY t.claim_key LIMIT r.most"
+    );
+    let lock = Lock::Skip.clause();
+    let nulls = ", NULL".repeat(COLUMNS.split(',').count());
+    (
+        format!(
+            "WITH r AS MATERIALIZED (SELECT * FROM {}), found AS MATERIALIZED (SELECT r.number, f.* FROM r \
+             CROSS JOIN LATERAL (SELECT {COLUMNS} FROM {rows}{lock}) AS f) \
+             SELECT NULL::int8, f.* FROM found f UNION ALL SELECT \
+             CASE WHEN (SELECT count(*) FROM found f WHERE f.number = r.number) < r.most \
+             THEN (SELECT count(*) FROM (SELECT 1 FROM {rows}) AS n) ELSE 0 END, r.number{nulls} FROM r",
+            ranges.from
+        ),
+        ranges.types,
+    )
+}
+
 impl Load {
     pub(super) fn text(self, schema: &str) -> (String, Vec<u32>) {
         let tasks = format!("SELECT {COLUMNS} FROM {schema}.tasks t");
@@ -174,6 +201,7 @@ impl Load {
                 let rows = format!("{schema}.tasks t {clause}");
                 (select(COLUMNS, COLUMNS.split(',').count(), &rows, lock), range.types())
             }
+            Self::ClaimRanges(count) => claim_ranges(schema, count),
             Self::Rows(Plain::Indexes, lock) => (
                 format!(
                     "SELECT {} FROM unnest($1, $2) AS e(key, seq) \
