@@ -8,7 +8,7 @@ use std::{
 
 use tracker_core::{
     Error, ErrorKind,
-    store::{Access, Changes, Committed, TaskTimes, store_error},
+    store::{Access, Changes, Committed, StoreState, TaskTimes, store_error},
 };
 
 use crate::{
@@ -40,15 +40,19 @@ pub(crate) enum End {
     Unknown(Error),
 }
 
-/// Commits. `change` is the number of commits before the unit.
-pub(crate) fn run(shared: &Shared, slot: &mut Slot, edits: &Edits<'_>, changes: &Changes, change: u64) -> End {
+/// Commits a unit that began in this state of the store.
+pub(crate) fn run(shared: &Shared, slot: &mut Slot, edits: &Edits<'_>, changes: &Changes, state: StoreState) -> End {
+    let change = state.change;
     slot.batch += 1;
     let mut steps = Steps(statements(edits, changes, shard(shared, slot)));
+    // A change of the schema has checked its number, and raised it.
+    let checks_schema = changes.schema.is_none();
     let mark = Params::default().value(shared.process).value(slot.number).value(slot.epoch).value(slot.batch);
+    let mark = if checks_schema { mark.value(state.schema.cast_signed()) } else { mark };
     // A serializable transaction that counts the commits of others conflicts with each of them.
     let counts_commits = shared.mode(Access::Write) != Mode::Serializable;
     let asks_listeners = changes.wakes_workers && shared.options.notifies;
-    steps.push(Sql::Mark { counts_commits, asks_listeners }, mark);
+    steps.push(Sql::Mark { checks_schema, counts_commits, asks_listeners }, mark);
     let commit_at = steps.0.len();
     steps.push(Sql::Commit, Params::default());
     if !counts_commits {

@@ -167,11 +167,8 @@ impl<'s> Begin<'s> {
             steps.extend([Step::Run(Sql::ChangeNumber, Params::default()), Step::Sync]);
         }
         steps.push(shared.begin_step(mode));
-        if writes {
-            steps.push(Step::Run(Sql::KeepSchema, Params::default()));
-        }
         let state_at = steps.len();
-        steps.push(Step::Run(Sql::State { counts_commits: !counts_first }, Params::default()));
+        steps.push(Step::Run(Sql::State { counts_commits: !counts_first, keeps_schema: writes }, Params::default()));
         let loads_at = steps.len();
         steps.append(&mut plan.steps);
         let numbers_at = steps.len();
@@ -286,7 +283,7 @@ impl StoreUnit for PostgresUnit {
         }
         let edits = edits::group(&changes.rows, &self.known)?;
         let Some(mut slot) = self.slot.take() else { return Ok(Committed::Conflict) };
-        match commit::run(&self.shared, &mut slot, &edits, &changes, self.state.change) {
+        match commit::run(&self.shared, &mut slot, &edits, &changes, self.state) {
             End::Committed(committed) => {
                 self.blocks.end(&self.shared.learned);
                 if let (true, Some(connection)) = (changes.schema.is_some(), &mut slot.connection)

@@ -55,7 +55,7 @@ impl CallerUnit {
         unit.command("SAVEPOINT").map_err(|error| unit.failed(error))?;
         unit.is_open = true;
         unit.check_transaction()?;
-        let steps = [Sql::KeepSchema, Sql::State { counts_commits: false }]
+        let steps = [Sql::KeepSchema, Sql::State { counts_commits: false, keeps_schema: false }]
             .map(|statement| Step::Run(statement, Params::default()));
         let mut answers = unit.run_all(&steps)?;
         let read = |mut row: Row| Ok((row.int8()?, row.int8()?.cast_unsigned()));

@@ -32,9 +32,11 @@ pub(crate) enum Sql {
     Exists,
     /// The mark of a tracker and the number of its last migration.
     Layout,
-    /// Time and schema, and the number of commits that the transaction sees.
+    /// Time and schema, and the number of commits that the transaction sees. May do what [`Self::KeepSchema`] does: the schema may then be an older one,
+    /// which [`Self::Mark`] refuses.
     State {
         counts_commits: bool,
+        keeps_schema: bool,
     },
     /// Waits until no unit changes the kinds, and keeps others from it.
     KeepSchema,
@@ -48,8 +50,10 @@ pub(crate) enum Sql {
     Next(Sequence),
     /// Lets a sequence continue after a number.
     Raise(Sequence),
-    /// Marks the commit of a connection. May count the commits of all processes before it, and ask whether a process listens.
+    /// Marks the commit of a connection. May refuse the commit if the schema has another number than the last parameter, count the commits of all
+    /// processes before it, and ask whether a process listens.
     Mark {
+        checks_schema: bool,
         counts_commits: bool,
         asks_listeners: bool,
     },
@@ -136,6 +140,11 @@ fn commits(schema: &str, is_counted: bool) -> String {
     if is_counted { format!("(SELECT coalesce(sum(commits), 0)::int8 FROM {schema}.marks)") } else { "0::int8".into() }
 }
 
+/// Waits until no unit changes the kinds, and keeps others from it until the transaction ends.
+fn keep_schema(schema: &str) -> String {
+    format!("pg_catalog.pg_advisory_xact_lock_shared({})", lock_number(schema, "schema"))
+}
+
 /// Listeners share this lock while they listen.
 pub(crate) fn listeners_lock(schema: &str) -> String {
     lock_number(schema, "listeners")
@@ -177,13 +186,12 @@ impl Statement for Sql {
                 vec![TEXT],
             ),
             Self::Layout => sql(format!("SELECT mark, layout::int8 FROM {schema}.meta")),
-            Self::State { counts_commits } => sql(format!(
-                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, schema, {} FROM {schema}.meta",
-                commits(schema, counts_commits)
+            Self::State { counts_commits, keeps_schema } => sql(format!(
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, schema, {}{} FROM {schema}.meta",
+                commits(schema, counts_commits),
+                if keeps_schema { format!(", {} IS NULL", keep_schema(schema)) } else { String::new() }
             )),
-            Self::KeepSchema => {
-                sql(format!("SELECT pg_catalog.pg_advisory_xact_lock_shared({})", lock_number(schema, "schema")))
-            }
+            Self::KeepSchema => sql(format!("SELECT {}", keep_schema(schema))),
             Self::LockSchema => {
                 sql(format!("SELECT pg_catalog.pg_advisory_xact_lock({})", lock_number(schema, "schema")))
             }
@@ -205,17 +213,25 @@ impl Statement for Sql {
                 // Unlike that of `Take`, the result is only the number.
                 (format!("SELECT setval FROM ({text}) AS raised"), types)
             }
-            Self::Mark { counts_commits, asks_listeners } => (
-                format!(
-                    "WITH marked AS (INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, commits, at) \
-                     VALUES ($1, $2, $3, $4, 1, now()) ON CONFLICT (process, slot) DO UPDATE \
-                     SET batch = excluded.batch, commits = m.commits + 1, at = excluded.at \
-                     WHERE m.epoch = excluded.epoch RETURNING 1) SELECT 1 / count(*), {}, {} FROM marked",
-                    commits(schema, counts_commits),
-                    listeners(schema, asks_listeners)
-                ),
-                vec![UUID, INT4, INT8, INT8],
-            ),
+            Self::Mark { checks_schema, counts_commits, asks_listeners } => {
+                let mut types = vec![UUID, INT4, INT8, INT8];
+                let mut condition = "count(*)".to_owned();
+                if checks_schema {
+                    condition = format!("({condition} * (SELECT (schema = $5)::int4 FROM {schema}.meta))");
+                    types.push(INT8);
+                }
+                (
+                    format!(
+                        "WITH marked AS (INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, at, commits) \
+                         VALUES ($1, $2, $3, $4, now(), 1) ON CONFLICT (process, slot) DO UPDATE \
+                         SET batch = excluded.batch, commits = m.commits + 1, at = excluded.at \
+                         WHERE m.epoch = excluded.epoch RETURNING 1) SELECT 1 / {condition}, {}, {} FROM marked",
+                        commits(schema, counts_commits),
+                        listeners(schema, asks_listeners)
+                    ),
+                    types,
+                )
+            }
             Self::LastMark => (
                 format!(
                     "INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, commits, at) VALUES ($1, $2, $3, 0, 0, now()) \

@@ -17,6 +17,8 @@ mod pool_between;
 mod refusals;
 mod restarts;
 mod rows;
+#[cfg(feature = "postgres")]
+mod schema_changes;
 mod speed;
 mod starts;
 mod support;
