@@ -44,15 +44,19 @@ pub(crate) enum End {
 pub(crate) fn run(shared: &Shared, slot: &mut Slot, edits: &Edits<'_>, changes: &Changes, state: StoreState) -> End {
     let change = state.change;
     slot.batch += 1;
-    let mut steps = Steps(statements(edits, changes, shard(shared, slot)));
+    let mut steps = Steps::default();
+    steps.rows(edits, changes);
+    let added = added_counts(&changes.counts, shard(shared, slot));
+    let adds_counts = added.as_ref().map(|(rows, _)| *rows);
+    let mark = added.map(|(_, params)| params).unwrap_or_default();
     // A change of the schema has checked its number, and raised it.
     let checks_schema = changes.schema.is_none();
-    let mark = Params::default().value(shared.process).value(slot.number).value(slot.epoch).value(slot.batch);
+    let mark = mark.value(shared.process).value(slot.number).value(slot.epoch).value(slot.batch);
     let mark = if checks_schema { mark.value(state.schema.cast_signed()) } else { mark };
     // A serializable transaction that counts the commits of others conflicts with each of them.
     let counts_commits = shared.mode(Access::Write) != Mode::Serializable;
     let asks_listeners = changes.wakes_workers && shared.options.notifies;
-    steps.push(Sql::Mark { checks_schema, counts_commits, asks_listeners }, mark);
+    steps.push(Sql::Mark { adds_counts, checks_schema, counts_commits, asks_listeners }, mark);
     let commit_at = steps.0.len();
     steps.push(Sql::Commit, Params::default());
     if !counts_commits {
@@ -84,21 +88,24 @@ pub(crate) fn run(shared: &Shared, slot: &mut Slot, edits: &Edits<'_>, changes: 
 /// The statements of the changes, without a mark and the commit.
 pub(crate) fn statements(edits: &Edits<'_>, changes: &Changes, shard: i16) -> Vec<Step<Sql>> {
     let mut steps = Steps::default();
-    if changes.schema.is_some() {
-        steps.push(Sql::LockSchema, Params::default());
+    steps.rows(edits, changes);
+    if let Some((rows, params)) = added_counts(&changes.counts, shard) {
+        steps.change(Change::AddCounts(rows), params);
     }
-    steps.tasks(edits);
-    for plain in PLAIN {
-        if let Some(edits) = edits.plain.get(&(plain as usize)) {
-            steps.plain(plain, edits);
-        }
-    }
-    if let Some(schema) = changes.schema {
-        steps.push(Sql::Change(Change::RaiseSchema), Params::default().value(schema.cast_signed()));
-    }
-    // Last, since other connections may use the same shard.
-    steps.counts(edits, &changes.counts, shard);
     steps.0
+}
+
+/// The differences of counts as parameters, if there are any. They are added last, since other connections may use the same shard.
+fn added_counts(differences: &[(Vec<u8>, i64)], shard: i16) -> Option<(RowCount, Params)> {
+    // In the order of their keys, so that two commits on one shard do not wait for each other in a circle; each key once.
+    let mut sums = BTreeMap::<&[u8], i64>::new();
+    for (key, difference) in differences {
+        *sums.entry(key).or_default() += difference;
+    }
+    sums.retain(|_, difference| *difference != 0);
+    let rows = RowCount::of(sums.len());
+    let params = Params::of_rows(rows).list(sums.keys().copied()).list(sums.values().copied()).value(shard);
+    (!sums.is_empty()).then_some((rows, params))
 }
 
 fn refused(shared: &Shared, error: WireError) -> Result<Committed, Error> {
@@ -187,6 +194,23 @@ impl Steps {
         self.push(Sql::Change(change), params);
     }
 
+    /// All changes but those of counts by differences.
+    fn rows(&mut self, edits: &Edits<'_>, changes: &Changes) {
+        if changes.schema.is_some() {
+            self.push(Sql::LockSchema, Params::default());
+        }
+        self.tasks(edits);
+        for plain in PLAIN {
+            if let Some(edits) = edits.plain.get(&(plain as usize)) {
+                self.plain(plain, edits);
+            }
+        }
+        if let Some(schema) = changes.schema {
+            self.change(Change::RaiseSchema, Params::default().value(schema.cast_signed()));
+        }
+        self.counts(edits);
+    }
+
     fn tasks(&mut self, edits: &Edits<'_>) {
         let tasks = &edits.tasks;
         // In this order: the id of a task that is deleted may belong to another one from now on.
@@ -241,24 +265,13 @@ impl Steps {
         }
     }
 
-    fn counts(&mut self, edits: &Edits<'_>, differences: &[(Vec<u8>, i64)], shard: i16) {
+    fn counts(&mut self, edits: &Edits<'_>) {
         if !edits.counts.is_empty() {
             let keys = edits.counts.iter().map(|(key, _)| *key);
             self.change(Change::DeleteCounts, Params::default().list(keys));
             let set = || edits.counts.iter().filter_map(|(key, value)| Some((*key, (*value)?)));
             let params = Params::default().list(set().map(|(key, _)| key)).list(set().map(|(_, value)| value));
             self.change(Change::SetCounts, params);
-        }
-        // In the order of their keys, so that two commits on one shard do not wait for each other in a circle; each key once.
-        let mut sums = BTreeMap::<&[u8], i64>::new();
-        for (key, difference) in differences {
-            *sums.entry(key).or_default() += difference;
-        }
-        sums.retain(|_, difference| *difference != 0);
-        if !sums.is_empty() {
-            let rows = RowCount::of(sums.len());
-            let params = Params::of_rows(rows).list(sums.keys().copied()).list(sums.values().copied()).value(shard);
-            self.change(Change::AddCounts(rows), params);
         }
     }
 }

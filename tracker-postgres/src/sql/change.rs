@@ -112,7 +112,7 @@ fn insert(schema: &str, plain: Plain, rows: RowCount, on_conflict: &str) -> (Str
 }
 
 /// Adds to counts on a shard. The shard is the parameter behind the keys and the differences.
-fn add_counts(schema: &str, rows: RowCount) -> (String, Vec<u32>) {
+pub(super) fn add_counts(schema: &str, rows: RowCount) -> (String, Vec<u32>) {
     let mut table = rows.table(&[("key", BYTEAS), ("value", INT8S)]);
     let shard = table.next_param();
     table.types.push(INT2);

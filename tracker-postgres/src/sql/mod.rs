@@ -50,9 +50,10 @@ pub(crate) enum Sql {
     Next(Sequence),
     /// Lets a sequence continue after a number.
     Raise(Sequence),
-    /// Marks the commit of a connection. May refuse the commit if the schema has another number than the last parameter, count the commits of all
-    /// processes before it, and ask whether a process listens.
+    /// Marks the commit of a connection. May add to counts first, as [`Change::AddCounts`] does and with its parameters, refuse the commit if the schema has
+    /// another number than the last parameter, count the commits of all processes before it, and ask whether a process listens.
     Mark {
+        adds_counts: Option<RowCount>,
         checks_schema: bool,
         counts_commits: bool,
         asks_listeners: bool,
@@ -213,17 +214,26 @@ impl Statement for Sql {
                 // Unlike that of `Take`, the result is only the number.
                 (format!("SELECT setval FROM ({text}) AS raised"), types)
             }
-            Self::Mark { checks_schema, counts_commits, asks_listeners } => {
-                let mut types = vec![UUID, INT4, INT8, INT8];
+            Self::Mark { adds_counts, checks_schema, counts_commits, asks_listeners } => {
+                let (added, mut types) = match adds_counts {
+                    Some(rows) => {
+                        let (added, types) = change::add_counts(schema, rows);
+                        (format!("added AS ({added}), "), types)
+                    }
+                    None => Default::default(),
+                };
+                let first = types.len() + 1;
+                let mark = (first..first + 4).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ");
+                types.extend([UUID, INT4, INT8, INT8]);
                 let mut condition = "count(*)".to_owned();
                 if checks_schema {
-                    condition = format!("({condition} * (SELECT (schema = $5)::int4 FROM {schema}.meta))");
+                    condition = format!("({condition} * (SELECT (schema = ${})::int4 FROM {schema}.meta))", first + 4);
                     types.push(INT8);
                 }
                 (
                     format!(
-                        "WITH marked AS (INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, at, commits) \
-                         VALUES ($1, $2, $3, $4, now(), 1) ON CONFLICT (process, slot) DO UPDATE \
+                        "WITH {added}marked AS (INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, at, commits) \
+                         VALUES ({mark}, now(), 1) ON CONFLICT (process, slot) DO UPDATE \
                          SET batch = excluded.batch, commits = m.commits + 1, at = excluded.at \
                          WHERE m.epoch = excluded.epoch RETURNING 1) SELECT 1 / {condition}, {}, {} FROM marked",
                         commits(schema, counts_commits),
