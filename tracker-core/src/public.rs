@@ -60,9 +60,9 @@ pub mod execution {
 pub mod store {
     pub use crate::api::store::{OptionsExt, TrackerExt, Uncommitted};
     pub use crate::storage::store::{
-        Access, Changes, ClaimPosition, Committed, Loaded, MemoryStore, NumberSeries, RowChange, RowValue, Store,
-        StoreListener, StoreState, StoreTable, StoreUnit, StoredKind, StoredStatus, TaskTimes, Want, store_conflict,
-        store_error, task_of_key,
+        Access, Changes, ClaimPosition, Committed, Loaded, MemoryStore, NumberSeries, RowChange, RowKey, RowValue,
+        Store, StoreListener, StoreState, StoreTable, StoreUnit, StoredKind, StoredStatus, TaskTimes, Want,
+        store_conflict, store_error, task_of_key,
     };
 }
 

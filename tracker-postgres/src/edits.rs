@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tracker_core::{
     Error,
-    store::{RowChange, StoreTable},
+    store::{RowChange, RowKey, StoreTable},
 };
 
 use crate::{
@@ -16,9 +16,9 @@ use crate::{
 /// The keys and columns of a task that a unit has loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KnownTask {
-    pub id_key: Option<Vec<u8>>,
-    pub claim_key: Option<Vec<u8>>,
-    pub updated_key: Option<Vec<u8>>,
+    pub id_key: Option<RowKey>,
+    pub claim_key: Option<RowKey>,
+    pub updated_key: Option<RowKey>,
     /// Which of [`Column::ALL`] have a value.
     pub columns: [bool; 4],
 }
@@ -28,7 +28,7 @@ pub(crate) struct KnownTask {
 pub(crate) struct Known {
     /// `None` for a task that does not exist.
     pub tasks: HashMap<Task, Option<KnownTask>>,
-    pub ids: HashMap<Vec<u8>, Option<Task>>,
+    pub ids: HashMap<RowKey, Option<Task>>,
     /// Sequence numbers that the unit has taken: no task has them.
     pub taken: Vec<std::ops::Range<i64>>,
 }
@@ -109,7 +109,7 @@ pub(crate) fn missing(rows: &[RowChange], known: &Known) -> Result<Missing, Erro
         match task_of(row)? {
             Some(task) if known.task(task).is_none() => drop(missing.tasks.insert(task)),
             None if row.table == StoreTable::Ids && !known.ids.contains_key(&row.key) => {
-                missing.ids.insert(row.key.clone());
+                missing.ids.insert(row.key.to_vec());
             }
             _ => {}
         }
@@ -128,7 +128,7 @@ pub(crate) fn group<'r>(rows: &'r [RowChange], known: &Known) -> Result<Edits<'r
         let edit = tasks.entry(task).or_default();
         match keys::place(row.table)? {
             Place::Column(column) => edit.columns[column as usize] = Some(value),
-            Place::Key(key) => *edit.key(key) = Some(Some(row.key.as_slice())),
+            Place::Key(key) => *edit.key(key) = Some(Some(&*row.key)),
             Place::Counts | Place::Plain(..) => {}
         }
         // An id that goes to another task leaves the one that had it.
@@ -152,7 +152,7 @@ pub(crate) fn group<'r>(rows: &'r [RowChange], known: &Known) -> Result<Edits<'r
                 };
                 let Some(owner) = owner else { continue };
                 let stored = known.task(owner).flatten().and_then(|task| task.key(key));
-                if stored == Some(row.key.as_slice()) {
+                if stored == Some(&*row.key) {
                     tasks.entry(owner).or_default().key(key).get_or_insert(None);
                 }
             }

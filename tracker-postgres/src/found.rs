@@ -1,11 +1,14 @@
 //! `Found`: the rows that a load returned, as rows of the interface of stores. Made by `unit` and `caller/unit` from the answers to a
 //! `load::Plan`; pure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    mem,
+};
 
 use tracker_core::{
     Error,
-    store::{Loaded, RowValue, StoreTable, Want},
+    store::{Loaded, RowKey, RowValue, StoreTable, Want},
 };
 
 use crate::{
@@ -24,11 +27,16 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 struct TaskRow {
     task: Task,
-    id_key: Option<Vec<u8>>,
-    claim_key: Option<Vec<u8>>,
-    updated_key: Option<Vec<u8>>,
+    id_key: Option<RowKey>,
+    claim_key: Option<RowKey>,
+    updated_key: Option<RowKey>,
     columns: [Option<Vec<u8>>; 4],
+    /// Whether an answer has the columns.
+    is_related: bool,
 }
+
+/// Key and value.
+type KeyValue = (Vec<u8>, Vec<u8>);
 
 /// Key, value and task of a row of a range.
 type RangeRow = (Vec<u8>, Vec<u8>, Option<Task>);
@@ -37,8 +45,9 @@ type RangeRow = (Vec<u8>, Vec<u8>, Option<Task>);
 #[derive(Default)]
 pub(crate) struct Found {
     tasks: HashMap<Task, TaskRow>,
-    /// Tasks by each of their keys.
-    by_key: HashMap<(u8, Vec<u8>), Task>,
+    /// Tasks by each of their keys, if the load names keys.
+    by_key: HashMap<(u8, RowKey), Task>,
+    names_keys: bool,
     plain: HashMap<(StoreTable, Vec<u8>), Vec<u8>>,
     ranges: HashMap<usize, Vec<RangeRow>>,
     /// Number of rows of a range, locked ones too.
@@ -48,8 +57,9 @@ pub(crate) struct Found {
 impl Found {
     /// Reads the answers to the statements of a plan, which are the first ones of a pipeline.
     pub(crate) fn read(plan: &Plan, wants: &[Want], answers: Vec<Answer>) -> WireResult<Self> {
-        let mut found = Self::default();
+        let mut found = Self { names_keys: plan.names_keys, ..Self::default() };
         for (source, answer) in plan.sources.iter().zip(answers) {
+            found.tasks.reserve(answer.rows.len());
             for row in answer.rows {
                 match source {
                     Source::Nothing => {}
@@ -94,15 +104,15 @@ impl Found {
 
     fn task(&mut self, mut row: Row) -> WireResult<Task> {
         let task = (row.int8()?, row.int8()?);
-        let (id_key, claim_key, updated_key) = (row.bytes()?, row.bytes()?, row.bytes()?);
+        let (id_key, claim_key, updated_key) = (row.key()?, row.key()?, row.key()?);
         let (header, successor, progress, payload) = (row.bytes()?, row.bytes()?, row.bytes()?, row.bytes()?);
         let columns = [header, payload, successor, progress];
         for (number, key) in [(TaskKey::Id, &id_key), (TaskKey::Claim, &claim_key), (TaskKey::Updated, &updated_key)] {
-            if let Some(key) = key {
+            if let Some(key) = key.as_ref().filter(|_| self.names_keys) {
                 self.by_key.insert((number as u8, key.clone()), task);
             }
         }
-        self.tasks.insert(task, TaskRow { task, id_key, claim_key, updated_key, columns });
+        self.tasks.insert(task, TaskRow { task, id_key, claim_key, updated_key, columns, is_related: false });
         Ok(task)
     }
 
@@ -121,41 +131,41 @@ impl Found {
 
     /// The task of a key of [`TaskKey`] in a table.
     fn owner(&self, key: TaskKey, value: &[u8]) -> Option<&TaskRow> {
-        self.by_key.get(&(key as u8, value.to_vec())).and_then(|task| self.tasks.get(task))
+        self.by_key.get(&(key as u8, value.into())).and_then(|task| self.tasks.get(task))
     }
 
     /// The answers, one for each want.
     pub(crate) fn answers(&mut self, wants: &[Want]) -> Result<Vec<Loaded>, Error> {
-        wants.iter().enumerate().map(|(index, want)| self.answer(index, want)).collect()
+        // The rows first, since each task gives its columns away once.
+        let rows = wants.iter().map(|want| self.row(want)).collect::<Result<Vec<_>, _>>()?;
+        wants.iter().zip(rows).enumerate().map(|(index, (want, row))| self.answer(index, want, row)).collect()
     }
 
-    fn answer(&mut self, index: usize, want: &Want) -> Result<Loaded, Error> {
+    /// The row with a key, if one is wanted and exists.
+    fn row(&self, want: &Want) -> Result<Option<KeyValue>, Error> {
+        let Want::Row { table, key } = want else { return Ok(None) };
+        Ok(match keys::place(*table)? {
+            Place::Column(_) => self.tasks.get(&keys::task(*table, key)?).and_then(|row| row.of_table(*table)),
+            Place::Key(task_key) => self.owner(task_key, key).and_then(|row| row.of_table(*table)),
+            _ => self.plain.get(&(*table, key.clone())).map(|value| (key.clone(), value.clone())),
+        })
+    }
+
+    fn answer(&mut self, index: usize, want: &Want, row: Option<KeyValue>) -> Result<Loaded, Error> {
         let mut related = Vec::new();
         match want {
             Want::Row { table, key } => {
-                let row = match keys::place(*table)? {
-                    Place::Column(_) => {
-                        let task = keys::task(*table, key)?;
-                        let row = self.tasks.get(&task);
-                        relate(task, row, &mut related);
-                        row.and_then(|row| row.of_table(*table))
+                let task = match (keys::place(*table)?, &row) {
+                    (Place::Column(_), _) => Some(keys::task(*table, key)?),
+                    (Place::Key(task_key), _) => self.owner(task_key, key).map(|row| row.task),
+                    (_, Some((_, value))) if *table == StoreTable::UniqueKeys => {
+                        Some((keys::kind_of(*table, key)?, keys::number_of(*table, key, value)?))
                     }
-                    Place::Key(task_key) => {
-                        let row = self.owner(task_key, key);
-                        if let Some(row) = row {
-                            relate(row.task, Some(row), &mut related);
-                        }
-                        row.and_then(|row| row.of_table(*table))
-                    }
-                    _ => {
-                        let value = self.plain.get(&(*table, key.clone()));
-                        if let (StoreTable::UniqueKeys, Some(value)) = (table, value) {
-                            let task = (keys::kind_of(*table, key)?, keys::number_of(*table, key, value)?);
-                            relate(task, self.tasks.get(&task), &mut related);
-                        }
-                        value.map(|value| (key.clone(), value.clone()))
-                    }
+                    _ => None,
                 };
+                if let Some(task) = task {
+                    self.relate(task, &mut related);
+                }
                 Ok(Loaded { rows: row.into_iter().collect(), is_complete: true, has_skipped: false, related })
             }
             Want::Rows { newest_first, most, .. } => {
@@ -166,11 +176,34 @@ impl Found {
                 // A row that a rival has changed since the statement began has its new key, and may be out of order.
                 rows.sort_by(|a, b| if *newest_first { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) });
                 for task in rows.iter().filter_map(|(_, _, task)| *task) {
-                    relate(task, self.tasks.get(&task), &mut related);
+                    self.relate(task, &mut related);
                 }
                 let rows = rows.into_iter().map(|(key, value, _)| (key, value)).collect();
                 Ok(Loaded { rows, is_complete, has_skipped, related })
             }
+        }
+    }
+
+    /// Adds the rows of a task, or that it has none, unless another answer has them.
+    fn relate(&mut self, task: Task, related: &mut Vec<RowValue>) {
+        let row = self.tasks.get_mut(&task);
+        if row.as_ref().is_some_and(|row| row.is_related) {
+            return;
+        }
+        let (mut columns, id_key) = match row {
+            Some(row) => {
+                row.is_related = true;
+                (mem::take(&mut row.columns), row.id_key.clone())
+            }
+            None => Default::default(),
+        };
+        let key = RowKey::from(&keys::task_key(task)[..]);
+        related.extend(Column::ALL.map(|column| {
+            let value = columns[column as usize].take();
+            RowValue { table: column.table(), key: key.clone(), value }
+        }));
+        if let Some(key) = id_key {
+            related.push(RowValue { table: StoreTable::Ids, key, value: Some(keys::number_value(task.1)) });
         }
     }
 
@@ -190,7 +223,9 @@ impl Found {
             known.tasks.insert(*task, None);
         }
         for id in ids {
-            known.ids.insert(id.to_vec(), self.by_key.get(&(TaskKey::Id as u8, id.to_vec())).copied());
+            let id = RowKey::from(id);
+            let owner = self.by_key.get(&(TaskKey::Id as u8, id.clone())).copied();
+            known.ids.insert(id, owner);
         }
         for row in self.tasks.values() {
             if let Some(id) = &row.id_key {
@@ -215,27 +250,14 @@ fn count(mut row: Row) -> WireResult<(Vec<u8>, Vec<u8>)> {
     Ok((row.some_bytes()?, keys::number_value(row.int8()?)))
 }
 
-/// Adds the rows of a task, or that it has none.
-fn relate(task: Task, row: Option<&TaskRow>, related: &mut Vec<RowValue>) {
-    let key = keys::task_key(task);
-    for column in Column::ALL {
-        let value = row.and_then(|row| row.columns[column as usize].clone());
-        related.push(RowValue { table: column.table(), key: key.clone(), value });
-    }
-    if let Some(id_key) = row.and_then(|row| row.id_key.as_ref()) {
-        let value = Some(keys::number_value(task.1));
-        related.push(RowValue { table: StoreTable::Ids, key: id_key.clone(), value });
-    }
-}
-
 impl TaskRow {
     /// The row of a table that this task has.
     fn of_table(&self, table: StoreTable) -> Option<(Vec<u8>, Vec<u8>)> {
         match keys::place(table).ok()? {
-            Place::Column(column) => Some((keys::task_key(self.task), self.columns[column as usize].clone()?)),
-            Place::Key(TaskKey::Id) => Some((self.id_key.clone()?, keys::number_value(self.task.1))),
-            Place::Key(TaskKey::Claim) => Some((self.claim_key.clone()?, Vec::new())),
-            Place::Key(TaskKey::Updated) => Some((self.updated_key.clone()?, Vec::new())),
+            Place::Column(column) => Some((keys::task_key(self.task).to_vec(), self.columns[column as usize].clone()?)),
+            Place::Key(TaskKey::Id) => Some((self.id_key.as_ref()?.to_vec(), keys::number_value(self.task.1))),
+            Place::Key(TaskKey::Claim) => Some((self.claim_key.as_ref()?.to_vec(), Vec::new())),
+            Place::Key(TaskKey::Updated) => Some((self.updated_key.as_ref()?.to_vec(), Vec::new())),
             Place::Counts | Place::Plain(..) => None,
         }
     }

@@ -157,9 +157,10 @@ pub(crate) fn kind_of(table: StoreTable, key: &[u8]) -> Result<i64, Error> {
 }
 
 /// The key of a task.
-pub(crate) fn task_key((kind, seq): Task) -> Vec<u8> {
-    let kind = u32::try_from(kind).unwrap_or(u32::MAX);
-    [&kind.to_be_bytes()[..], &seq.to_be_bytes()].concat()
+pub(crate) fn task_key((kind, seq): Task) -> [u8; 12] {
+    let [k0, k1, k2, k3] = u32::try_from(kind).unwrap_or(u32::MAX).to_be_bytes();
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = seq.to_be_bytes();
+    [k0, k1, k2, k3, s0, s1, s2, s3, s4, s5, s6, s7]
 }
 
 /// A number of tasks or a sequence number, as the tables of the interface hold it.
@@ -220,12 +221,12 @@ mod tests {
     #[test]
     fn bounds_keep_the_order_of_bytes() {
         let tasks = [(0, 0), (0, 1), (1, 0), (1, 255), (1, 256), (1, i64::MAX), (2, 0), (i64::from(u32::MAX), 7)];
-        let mut bounds: Vec<Vec<u8>> = tasks.iter().map(|task| task_key(*task)).collect();
+        let mut bounds: Vec<Vec<u8>> = tasks.iter().map(|task| task_key(*task).to_vec()).collect();
         bounds.extend(tasks.iter().map(|task| [&task_key(*task)[..], &[0]].concat()));
         bounds.extend([vec![], vec![0, 0, 0, 1], vec![0, 0, 0, 1, 255], vec![255; 12], vec![255; 13], vec![1; 30]]);
         for bytes in &bounds {
             for task in tasks {
-                assert_eq!(task_key(task) >= *bytes, task >= bound(bytes), "{task:?} and {bytes:?}");
+                assert_eq!(task_key(task)[..] >= **bytes, task >= bound(bytes), "{task:?} and {bytes:?}");
             }
         }
     }

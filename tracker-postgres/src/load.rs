@@ -35,6 +35,8 @@ pub(crate) enum Source {
 pub(crate) struct Plan {
     pub steps: Vec<Step<Sql>>,
     pub sources: Vec<Source>,
+    /// Whether tasks are looked for by their keys.
+    pub names_keys: bool,
 }
 
 /// The keys that the wants name.
@@ -110,7 +112,7 @@ impl Plan {
                 }
             }
         }
-        let mut plan = Self::default();
+        let mut plan = Self { names_keys: !keys.by_key.is_empty(), ..Self::default() };
         // Tables in a fixed order and keys in their own, so that few units wait for each other in a circle.
         plan.plain(&keys, writes)?;
         for (_, (key, values)) in keys.by_key {

@@ -99,7 +99,7 @@ fn read<K: StoreKey, V: Value + 'static>(
     let mut bytes = 0;
     for row in table.range::<K::SelfType<'_>>((start, Bound::Unbounded))? {
         let (key, value) = row?;
-        let key = K::to_store(&key.value());
+        let key = K::to_store(&key.value()).to_vec();
         let value = V::as_bytes(&value.value()).as_ref().to_vec();
         check_order(definition.store, rows.last().map(|(last, _)| last.as_slice()), &key)?;
         bytes += key.len() + value.len();

@@ -1,5 +1,7 @@
 //! `Row`: a row of a result in the binary form of the server, read column by column. Used by every module that reads an answer; pure.
 
+use tracker_core::store::RowKey;
+
 use super::error::{Result, WireError};
 
 /// A row of a result, read column by column.
@@ -40,6 +42,10 @@ impl Row {
 
     pub(crate) fn bytes(&mut self) -> Result<Option<Vec<u8>>> {
         Ok(self.next()?.map(<[u8]>::to_vec))
+    }
+
+    pub(crate) fn key(&mut self) -> Result<Option<RowKey>> {
+        Ok(self.next()?.map(RowKey::from))
     }
 
     /// A column that is never NULL.

@@ -73,7 +73,7 @@ pub(crate) fn first_rows(table: StoreTable, from: &[u8], to: Option<&[u8]>, most
 }
 
 pub(crate) fn value(table: StoreTable, key: &[u8], value: Option<&[u8]>) -> RowChange {
-    RowChange { table, key: key.to_vec(), value: value.map(<[u8]>::to_vec), is_new: false }
+    RowChange { table, key: key.into(), value: value.map(<[u8]>::to_vec), is_new: false }
 }
 
 /// A row that was looked for and not there.
@@ -82,7 +82,7 @@ pub(crate) fn new_value(table: StoreTable, key: &[u8], bytes: &[u8]) -> RowChang
 }
 
 pub(crate) fn related(table: StoreTable, key: &[u8], value: Option<&[u8]>) -> RowValue {
-    RowValue { table, key: key.to_vec(), value: value.map(<[u8]>::to_vec) }
+    RowValue { table, key: key.into(), value: value.map(<[u8]>::to_vec) }
 }
 
 /// Whether the unit of work that failed can run again.

@@ -12,7 +12,7 @@ use crate::{
     },
     storage::{
         keys::{self, ClaimKey},
-        store::{StoreTable, Want, key_after},
+        store::{RowKey, StoreTable, Want},
     },
 };
 
@@ -65,7 +65,7 @@ impl ExpectedRows {
         let claims = self.claims.into_iter().map(|(first, (last, most))| Want::Rows {
             table: StoreTable::ClaimOrder,
             from: first.pack().to_vec(),
-            to: Some(key_after(last.pack().to_vec())),
+            to: Some(RowKey::from(&last.pack()[..]).after().to_vec()),
             newest_first: false,
             most,
             skips_locked: true,

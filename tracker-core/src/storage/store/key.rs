@@ -3,74 +3,76 @@
 
 use redb::{Key, Value};
 
+use super::RowKey;
+
 /// A type of keys that a store can hold.
 pub(crate) trait StoreKey: Key + 'static {
     /// The bytes of a key, in the order of `memcmp`.
-    fn to_store(key: &Self::SelfType<'_>) -> Vec<u8>;
+    fn to_store(key: &Self::SelfType<'_>) -> RowKey;
 
     /// The bytes of a key as redb has them. `None` if the bytes have another length, or are no text.
-    fn to_redb(bytes: &[u8]) -> Option<Vec<u8>>;
+    fn to_redb(bytes: &[u8]) -> Option<RowKey>;
 }
 
 impl<const N: usize> StoreKey for &'static [u8; N] {
-    fn to_store(key: &Self::SelfType<'_>) -> Vec<u8> {
-        key.to_vec()
+    fn to_store(key: &Self::SelfType<'_>) -> RowKey {
+        RowKey::from(&key[..])
     }
 
-    fn to_redb(bytes: &[u8]) -> Option<Vec<u8>> {
-        (bytes.len() == N).then(|| bytes.to_vec())
+    fn to_redb(bytes: &[u8]) -> Option<RowKey> {
+        (bytes.len() == N).then(|| bytes.into())
     }
 }
 
 impl StoreKey for &'static [u8] {
-    fn to_store(key: &Self::SelfType<'_>) -> Vec<u8> {
-        key.to_vec()
+    fn to_store(key: &Self::SelfType<'_>) -> RowKey {
+        RowKey::from(&key[..])
     }
 
-    fn to_redb(bytes: &[u8]) -> Option<Vec<u8>> {
-        Some(bytes.to_vec())
+    fn to_redb(bytes: &[u8]) -> Option<RowKey> {
+        Some(bytes.into())
     }
 }
 
 impl StoreKey for &'static str {
-    fn to_store(key: &Self::SelfType<'_>) -> Vec<u8> {
-        key.as_bytes().to_vec()
+    fn to_store(key: &Self::SelfType<'_>) -> RowKey {
+        key.as_bytes().into()
     }
 
-    fn to_redb(bytes: &[u8]) -> Option<Vec<u8>> {
-        std::str::from_utf8(bytes).ok().map(|text| text.as_bytes().to_vec())
+    fn to_redb(bytes: &[u8]) -> Option<RowKey> {
+        std::str::from_utf8(bytes).ok().map(|text| text.as_bytes().into())
     }
 }
 
 impl StoreKey for u32 {
-    fn to_store(key: &Self::SelfType<'_>) -> Vec<u8> {
-        key.to_be_bytes().to_vec()
+    fn to_store(key: &Self::SelfType<'_>) -> RowKey {
+        RowKey::from(&key.to_be_bytes()[..])
     }
 
-    fn to_redb(bytes: &[u8]) -> Option<Vec<u8>> {
-        bytes.try_into().ok().map(|bytes| Self::from_be_bytes(bytes).to_le_bytes().to_vec())
+    fn to_redb(bytes: &[u8]) -> Option<RowKey> {
+        bytes.try_into().ok().map(|bytes| RowKey::from(&Self::from_be_bytes(bytes).to_le_bytes()[..]))
     }
 }
 
 impl StoreKey for u64 {
-    fn to_store(key: &Self::SelfType<'_>) -> Vec<u8> {
-        key.to_be_bytes().to_vec()
+    fn to_store(key: &Self::SelfType<'_>) -> RowKey {
+        RowKey::from(&key.to_be_bytes()[..])
     }
 
-    fn to_redb(bytes: &[u8]) -> Option<Vec<u8>> {
-        bytes.try_into().ok().map(|bytes| Self::from_be_bytes(bytes).to_le_bytes().to_vec())
+    fn to_redb(bytes: &[u8]) -> Option<RowKey> {
+        bytes.try_into().ok().map(|bytes| RowKey::from(&Self::from_be_bytes(bytes).to_le_bytes()[..]))
     }
 }
 
 impl StoreKey for (u32, u16) {
-    fn to_store((first, second): &Self::SelfType<'_>) -> Vec<u8> {
-        [&first.to_be_bytes()[..], &second.to_be_bytes()].concat()
+    fn to_store((first, second): &Self::SelfType<'_>) -> RowKey {
+        [&first.to_be_bytes()[..], &second.to_be_bytes()].concat().into()
     }
 
-    fn to_redb(bytes: &[u8]) -> Option<Vec<u8>> {
+    fn to_redb(bytes: &[u8]) -> Option<RowKey> {
         let (first, second) = bytes.split_first_chunk()?;
         let key = (u32::from_be_bytes(*first), u16::from_be_bytes(second.try_into().ok()?));
-        Some(<Self as Value>::as_bytes(&key))
+        Some(<Self as Value>::as_bytes(&key).into())
     }
 }
 
@@ -89,7 +91,7 @@ mod tests {
         let stored: Vec<_> = sorted.iter().map(|key| K::to_store(key)).collect();
         assert!(stored.is_sorted(), "{sorted:?}");
         for (key, bytes) in sorted.iter().zip(&stored) {
-            assert_eq!(K::to_redb(bytes).unwrap(), K::as_bytes(key).as_ref(), "{key:?}");
+            assert_eq!(&*K::to_redb(bytes).unwrap(), K::as_bytes(key).as_ref(), "{key:?}");
         }
     }
 

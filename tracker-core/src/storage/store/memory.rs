@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    Access, Changes, Committed, Loaded, NumberSeries, RowValue, Store, StoreListener, StoreState, StoreTable,
+    Access, Changes, Committed, Loaded, NumberSeries, RowKey, RowValue, Store, StoreListener, StoreState, StoreTable,
     StoreUnit, Want,
 };
 use crate::model::error::Result;
@@ -75,7 +75,7 @@ impl Shared {
 
 #[derive(Clone, Default)]
 struct Data {
-    tables: BTreeMap<StoreTable, BTreeMap<Vec<u8>, Vec<u8>>>,
+    tables: BTreeMap<StoreTable, BTreeMap<RowKey, Vec<u8>>>,
     schema: u64,
     change: u64,
 }
@@ -97,7 +97,7 @@ impl MemoryStore {
     pub(crate) fn set_format(&self, version: u8) {
         let mut data = lock(&self.0.data);
         let mark = [b"tracker", &[version][..]].concat();
-        Arc::make_mut(&mut data).tables.entry(StoreTable::Meta).or_default().insert(b"format".to_vec(), mark);
+        Arc::make_mut(&mut data).tables.entry(StoreTable::Meta).or_default().insert(RowKey::from(&b"format"[..]), mark);
     }
 
     /// Returns the number of loads so far.
@@ -267,7 +267,7 @@ impl Data {
                 let end = to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
                 let range = rows.range::<[u8], _>((Bound::Included(from.as_slice()), end));
                 let range: &mut dyn Iterator<Item = _> = if *newest_first { &mut range.rev() } else { &mut { range } };
-                let rows: Vec<_> = range.take(*most).map(|(key, value)| (key.clone(), value.clone())).collect();
+                let rows: Vec<_> = range.take(*most).map(|(key, value)| (key.to_vec(), value.clone())).collect();
                 let is_complete = rows.len() < *most;
                 self.with_related(*table, Loaded { rows, is_complete, ..Loaded::default() })
             }
@@ -280,7 +280,7 @@ impl Data {
             let Some(task) = table.task_of_row(key, value) else { continue };
             for table in StoreTable::OF_TASKS {
                 let value = self.value(*table, &task).cloned();
-                loaded.related.push(RowValue { table: *table, key: task.clone(), value });
+                loaded.related.push(RowValue { table: *table, key: task.as_slice().into(), value });
             }
         }
         loaded
@@ -297,10 +297,13 @@ impl Data {
         }
         let counts = self.tables.entry(StoreTable::Counts).or_default();
         for (key, difference) in changes.counts {
-            let old = counts.get(&key).and_then(|value| value.as_slice().try_into().ok()).map_or(0, u64::from_le_bytes);
+            let old = counts
+                .get(key.as_slice())
+                .and_then(|value| value.as_slice().try_into().ok())
+                .map_or(0, u64::from_le_bytes);
             match old.saturating_add_signed(difference) {
-                0 => drop(counts.remove(&key)),
-                new => drop(counts.insert(key, new.to_le_bytes().to_vec())),
+                0 => drop(counts.remove(key.as_slice())),
+                new => drop(counts.insert(key.into(), new.to_le_bytes().to_vec())),
             }
         }
         self.schema += u64::from(changes.schema.is_some());

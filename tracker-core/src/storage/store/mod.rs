@@ -5,6 +5,7 @@ mod coverage;
 mod key;
 mod memory;
 mod row_guard;
+mod row_key;
 mod row_range;
 mod stored_kind;
 mod stored_table;
@@ -16,7 +17,8 @@ mod working_set;
 pub(crate) use key::StoreKey;
 pub use memory::MemoryStore;
 pub(crate) use row_guard::RowGuard;
-pub(crate) use row_range::{RowRange, after as key_after};
+pub use row_key::RowKey;
+pub(crate) use row_range::RowRange;
 pub use stored_kind::{StoredKind, StoredStatus};
 pub(crate) use stored_table::{StoreRows, StoredTable};
 pub use table::StoreTable;
@@ -210,7 +212,8 @@ pub struct Loaded {
     pub is_complete: bool,
     /// Whether rows were skipped, since another unit has locked them.
     pub has_skipped: bool,
-    /// Rows that belong to the tasks of `rows` and were loaded with them; `None` for a row that does not exist.
+    /// Rows that belong to the tasks of `rows` and were loaded with them; `None` for a row that does not exist. If several wants of a load find a task,
+    /// only the first answer has them.
     pub related: Vec<RowValue>,
 }
 
@@ -220,7 +223,7 @@ pub struct RowValue {
     /// The table.
     pub table: StoreTable,
     /// The key.
-    pub key: Vec<u8>,
+    pub key: RowKey,
     /// The value; `None` if there is no row.
     pub value: Option<Vec<u8>>,
 }
@@ -231,7 +234,7 @@ pub struct RowChange {
     /// The table.
     pub table: StoreTable,
     /// The key.
-    pub key: Vec<u8>,
+    pub key: RowKey,
     /// The new value; `None` removes the row.
     pub value: Option<Vec<u8>>,
     /// The unit has found no row with this key. If another unit has inserted one since, the commit is a conflict.

@@ -3,11 +3,15 @@
 
 use redb::{AccessGuard, Value};
 
+use super::RowKey;
+
 /// A key or a value. Of the file it borrows the page.
 pub(crate) enum RowGuard<'r, V: Value + 'static> {
     File(AccessGuard<'r, V>),
     /// Bytes whose length was checked.
     Store(Vec<u8>),
+    /// The bytes of a key, whose length was checked.
+    Key(RowKey),
 }
 
 impl<V: Value + 'static> RowGuard<'_, V> {
@@ -16,10 +20,16 @@ impl<V: Value + 'static> RowGuard<'_, V> {
         V::fixed_width().is_none_or(|width| width == bytes.len()).then_some(Self::Store(bytes))
     }
 
+    /// A key of a store; `None` if its length is not that of the type.
+    pub(super) fn of_key(key: RowKey) -> Option<Self> {
+        V::fixed_width().is_none_or(|width| width == key.len()).then_some(Self::Key(key))
+    }
+
     pub(crate) fn value(&self) -> V::SelfType<'_> {
         match self {
             Self::File(guard) => guard.value(),
             Self::Store(bytes) => V::from_bytes(bytes),
+            Self::Key(key) => V::from_bytes(key),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use redb::{Range, Value};
 
-use super::{RowGuard, StoreKey, StoreTable, WorkingSet, working_set::FIRST_ROWS};
+use super::{RowGuard, RowKey, StoreKey, StoreTable, WorkingSet, working_set::FIRST_ROWS};
 use crate::model::error::{Error, Result};
 
 /// The rows of a range.
@@ -18,9 +18,9 @@ pub(crate) enum RowRange<'r, K: StoreKey, V: Value + 'static> {
 pub(crate) struct StoreRange<K, V> {
     set: WorkingSet,
     table: StoreTable,
-    from: Vec<u8>,
+    from: RowKey,
     /// The first key after the range; `None` for the end of the table.
-    to: Option<Vec<u8>>,
+    to: Option<RowKey>,
     /// Number of rows that the next load asks for.
     most: usize,
     types: PhantomData<(K, V)>,
@@ -32,7 +32,7 @@ const MOST_ROWS: usize = 1_024;
 type Row<'r, K, V> = (RowGuard<'r, K>, RowGuard<'r, V>);
 
 impl<K: StoreKey, V: Value + 'static> StoreRange<K, V> {
-    pub(super) fn new(set: WorkingSet, table: StoreTable, from: Vec<u8>, to: Option<Vec<u8>>) -> Self {
+    pub(super) fn new(set: WorkingSet, table: StoreTable, from: RowKey, to: Option<RowKey>) -> Self {
         Self { set, table, from, to, most: FIRST_ROWS, types: PhantomData }
     }
 
@@ -40,27 +40,21 @@ impl<K: StoreKey, V: Value + 'static> StoreRange<K, V> {
         if self.to.as_ref().is_some_and(|to| self.from >= *to) {
             return Ok(None);
         }
-        let row = self.set.next(self.table, &self.from, self.to.as_deref(), newest_first, self.most)?;
+        let row = self.set.next(self.table, &self.from, self.to.as_ref(), newest_first, self.most)?;
         let Some((key, value)) = row else { return Ok(None) };
         self.most = (self.most * 2).min(MOST_ROWS);
         let damaged = || Error::corrupted(self.table.name(), format_args!("key {key:02x?}"), "it has another length");
         let row = (
-            K::to_redb(&key).and_then(RowGuard::of_store).ok_or_else(damaged)?,
+            K::to_redb(&key).and_then(RowGuard::of_key).ok_or_else(damaged)?,
             RowGuard::of_store(value).ok_or_else(damaged)?,
         );
         if newest_first {
             self.to = Some(key);
         } else {
-            self.from = after(key);
+            self.from = key.after();
         }
         Ok(Some(row))
     }
-}
-
-/// The first key after a key.
-pub(crate) fn after(mut key: Vec<u8>) -> Vec<u8> {
-    key.push(0);
-    key
 }
 
 impl<'r, K: StoreKey, V: Value + 'static> Iterator for RowRange<'r, K, V> {
@@ -94,11 +88,11 @@ impl<K: StoreKey, V: Value + 'static> StoreRange<K, V> {
     /// Removes all rows of the range.
     pub(super) fn remove_all(mut self) -> Result<()> {
         while let Some(key) =
-            self.set.next(self.table, &self.from, self.to.as_deref(), false, self.most)?.map(|(key, _)| key)
+            self.set.next(self.table, &self.from, self.to.as_ref(), false, self.most)?.map(|(key, _)| key)
         {
             self.most = (self.most * 2).min(MOST_ROWS);
-            self.set.put(self.table, key.clone(), None);
-            self.from = after(key);
+            self.from = key.after();
+            self.set.put(self.table, key, None);
         }
         Ok(())
     }

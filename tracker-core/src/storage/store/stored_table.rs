@@ -9,10 +9,7 @@ use std::{
 
 use redb::{ReadableTable, Table, Value};
 
-use super::{
-    RowGuard, RowRange, StoreKey, StoreTable, WorkingSet,
-    row_range::{StoreRange, after},
-};
+use super::{RowGuard, RowKey, RowRange, StoreKey, StoreTable, WorkingSet, row_range::StoreRange};
 use crate::model::error::{Error, Result};
 
 /// A table. `T` is the table of redb.
@@ -40,14 +37,14 @@ impl<K: StoreKey, V: Value + 'static> StoreRows<K, V> {
         RowGuard::of_store(bytes).map(Some).ok_or_else(damaged)
     }
 
-    fn range(&self, from: Bound<Vec<u8>>, to: Bound<Vec<u8>>) -> StoreRange<K, V> {
+    fn range(&self, from: Bound<RowKey>, to: Bound<RowKey>) -> StoreRange<K, V> {
         let from = match from {
             Bound::Included(key) => key,
-            Bound::Excluded(key) => after(key),
-            Bound::Unbounded => Vec::new(),
+            Bound::Excluded(key) => key.after(),
+            Bound::Unbounded => RowKey::from(&[][..]),
         };
         let to = match to {
-            Bound::Included(key) => Some(after(key)),
+            Bound::Included(key) => Some(key.after()),
             Bound::Excluded(key) => Some(key),
             Bound::Unbounded => None,
         };
@@ -79,7 +76,7 @@ impl<T: ReadableTable<K, V>, K: StoreKey, V: Value + 'static> StoredTable<T, K, 
         match self {
             Self::File(_) => Ok(()),
             Self::Store(rows) => {
-                let bytes = |(first, last, most)| (K::to_store(&first), Some(after(K::to_store(&last))), most);
+                let bytes = |(first, last, most)| (K::to_store(&first), Some(K::to_store(&last).after()), most);
                 rows.set.prefetch_ranges(rows.table, ranges.into_iter().map(bytes))
             }
         }

@@ -3,13 +3,13 @@
 
 use std::{collections::BTreeMap, ops::Bound};
 
-use super::coverage::Coverage;
+use super::{RowKey, coverage::Coverage};
 
-pub(super) type Row = (Vec<u8>, Vec<u8>);
+pub(super) type Row = (RowKey, Vec<u8>);
 
 #[derive(Default)]
 pub(super) struct TableRows {
-    pub rows: BTreeMap<Vec<u8>, KnownRow>,
+    pub rows: BTreeMap<RowKey, KnownRow>,
     pub covered: Coverage,
 }
 
@@ -43,24 +43,24 @@ impl TableRows {
     }
 
     /// Searches the known part of a range, and takes it off the range.
-    pub(super) fn search(&self, from: &mut Vec<u8>, to: &mut Option<Vec<u8>>, newest_first: bool) -> Search {
+    pub(super) fn search(&self, from: &mut RowKey, to: &mut Option<RowKey>, newest_first: bool) -> Search {
         if to.as_ref().is_some_and(|to| *from >= *to) {
             return Search::Nothing;
         }
         let (low, high) = if newest_first {
             let Some(start) = self.covered.start_before(to.as_deref()) else { return Search::Unknown };
-            (start.max(from.as_slice()).to_vec(), to.clone())
+            (RowKey::from(start.max(&**from)), to.clone())
         } else {
             let Some(end) = self.covered.end_from(from) else { return Search::Unknown };
             let end = match (end, to.as_deref()) {
                 (Some(end), Some(to)) => Some(end.min(to)),
                 (end, to) => end.or(to),
             };
-            (from.clone(), end.map(<[u8]>::to_vec))
+            (from.clone(), end.map(RowKey::from))
         };
         let upper = high.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut found = self.rows.range::<[u8], _>((Bound::Included(low.as_slice()), upper));
-        let exists = |(key, row): (&Vec<u8>, &KnownRow)| Some((key.clone(), row.value.clone()?));
+        let mut found = self.rows.range::<[u8], _>((Bound::Included(&*low), upper));
+        let exists = |(key, row): (&RowKey, &KnownRow)| Some((key.clone(), row.value.clone()?));
         let row = if newest_first { found.rev().find_map(exists) } else { found.find_map(exists) };
         if let Some(row) = row {
             return Search::Found(row);

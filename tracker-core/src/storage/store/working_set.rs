@@ -10,9 +10,8 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Access, Changes, Committed, Loaded, NumberSeries, RowChange, RowValue, Store, StoreState, StoreTable, StoreUnit,
-    Want,
-    row_range::after,
+    Access, Changes, Committed, Loaded, NumberSeries, RowChange, RowKey, RowValue, Store, StoreState, StoreTable,
+    StoreUnit, Want,
     table_rows::{KnownRow, Row, RowState, Search, TableRows},
 };
 use crate::{
@@ -88,10 +87,11 @@ impl WorkingSet {
     }
 
     /// Loads the rows of a table that are not known yet, all at once.
-    pub(super) fn prefetch(&self, table: StoreTable, keys: impl Iterator<Item = Vec<u8>>) -> Result<()> {
+    pub(super) fn prefetch(&self, table: StoreTable, keys: impl Iterator<Item = RowKey>) -> Result<()> {
         let mut rows = self.lock();
         let known = rows.tables.entry(table).or_default();
-        let wants: Vec<_> = keys.filter(|key| !known.knows(key)).map(|key| Want::Row { table, key }).collect();
+        let wants: Vec<_> =
+            keys.filter(|key| !known.knows(key)).map(|key| Want::Row { table, key: key.to_vec() }).collect();
         rows.load_all(&wants)
     }
 
@@ -99,14 +99,14 @@ impl WorkingSet {
     pub(super) fn prefetch_ranges(
         &self,
         table: StoreTable,
-        ranges: impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>, usize)>,
+        ranges: impl Iterator<Item = (RowKey, Option<RowKey>, usize)>,
     ) -> Result<()> {
         let mut rows = self.lock();
         let skips_locked = rows.skips_locked;
         let known = rows.tables.entry(table).or_default();
         let ranges = ranges.filter(|(from, ..)| known.covered.end_from(from).is_none());
-        let want = |(from, to, most): (_, _, usize)| {
-            let most = most.max(1);
+        let want = |(from, to, most): (RowKey, Option<RowKey>, usize)| {
+            let (from, to, most) = (from.to_vec(), to.map(|to| to.to_vec()), most.max(1));
             Want::Rows { skips_locked, table, from, to, newest_first: false, most }
         };
         let wants: Vec<_> = ranges.map(want).collect();
@@ -134,13 +134,13 @@ impl WorkingSet {
     pub(super) fn next(
         &self,
         table: StoreTable,
-        from: &[u8],
-        to: Option<&[u8]>,
+        from: &RowKey,
+        to: Option<&RowKey>,
         newest_first: bool,
         most: usize,
     ) -> Result<Option<Row>> {
         let mut rows = self.lock();
-        let (mut from, mut to) = (from.to_vec(), to.map(<[u8]>::to_vec));
+        let (mut from, mut to) = (from.clone(), to.cloned());
         loop {
             let known = rows.tables.entry(table).or_default();
             match known.search(&mut from, &mut to, newest_first) {
@@ -153,14 +153,15 @@ impl WorkingSet {
                 rows.kept = 0;
             }
             let skips_locked = rows.skips_locked;
-            let want = Want::Rows { table, from: from.clone(), to: to.clone(), newest_first, most, skips_locked };
+            let (first, end) = (from.to_vec(), to.as_ref().map(|to| to.to_vec()));
+            let want = Want::Rows { table, from: first, to: end, newest_first, most, skips_locked };
             let loaded = rows.load(want)?;
             rows.learn_range(table, &from, to.as_deref(), newest_first, loaded)?;
         }
     }
 
     /// Changes a row; `None` removes it.
-    pub(super) fn put(&self, table: StoreTable, key: Vec<u8>, value: Option<Vec<u8>>) {
+    pub(super) fn put(&self, table: StoreTable, key: RowKey, value: Option<Vec<u8>>) {
         let mut rows = self.lock();
         rows.changes_kinds |= table == StoreTable::Kinds;
         let known = rows.tables.entry(table).or_default();
@@ -245,7 +246,9 @@ impl Rows {
             return Ok(None);
         }
         let loaded = self.load(Want::Row { table, key: key.to_vec() })?;
-        Ok(self.learn_row(table, key.to_vec(), loaded))
+        self.learn_row(table, key, loaded);
+        let row = self.tables.get(&table).and_then(|known| known.rows.get(key));
+        Ok(row.and_then(|row| row.value.clone()))
     }
 
     /// A counter with what the unit adds to it.
@@ -273,7 +276,7 @@ impl Rows {
     fn learn_all(&mut self, wants: &[Want], loaded: Vec<Loaded>) -> Result<()> {
         for (want, loaded) in wants.iter().zip(loaded) {
             match want {
-                Want::Row { table, key } => drop(self.learn_row(*table, key.clone(), loaded)),
+                Want::Row { table, key } => self.learn_row(*table, key, loaded),
                 Want::Rows { table, from, to, newest_first, .. } => {
                     self.learn_range(*table, from, to.as_deref(), *newest_first, loaded)?;
                 }
@@ -283,17 +286,16 @@ impl Rows {
     }
 
     /// Remembers a row, unless it is known, because the unit may have changed it.
-    fn learn(&mut self, table: StoreTable, key: Vec<u8>, value: Option<Vec<u8>>) {
+    fn learn(&mut self, table: StoreTable, key: RowKey, value: Option<Vec<u8>>) {
         self.kept += 1;
         self.tables.entry(table).or_default().rows.entry(key).or_insert(KnownRow { value, change: RowState::Loaded });
     }
 
-    /// Remembers the answer to the want of one row, and returns its value.
-    fn learn_row(&mut self, table: StoreTable, key: Vec<u8>, loaded: Loaded) -> Option<Vec<u8>> {
-        let value = loaded.rows.into_iter().find(|(found, _)| *found == key).map(|(_, value)| value);
-        self.learn(table, key, value.clone());
+    /// Remembers the answer to the want of one row.
+    fn learn_row(&mut self, table: StoreTable, key: &[u8], loaded: Loaded) {
+        let value = loaded.rows.into_iter().find(|(found, _)| found == key).map(|(_, value)| value);
+        self.learn(table, key.into(), value);
         self.learn_related(loaded.related);
-        value
     }
 
     fn learn_related(&mut self, related: Vec<RowValue>) {
@@ -317,12 +319,12 @@ impl Rows {
             return Err(Error::corrupted(table.name(), "a range", "the store answered with rows of another range"));
         }
         for (key, value) in loaded.rows {
-            self.learn(table, key, Some(value));
+            self.learn(table, key.into(), Some(value));
         }
         self.learn_related(loaded.related);
         let (start, end) = match last {
             Some(last) if !loaded.is_complete && newest_first => (last, to.map(<[u8]>::to_vec)),
-            Some(last) if !loaded.is_complete => (from.to_vec(), Some(after(last))),
+            Some(last) if !loaded.is_complete => (from.to_vec(), Some([last.as_slice(), &[0]].concat())),
             _ => (from.to_vec(), to.map(<[u8]>::to_vec)),
         };
         self.tables.entry(table).or_default().covered.add(start, end);
