@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     hash::Hash,
+    mem,
     time::Duration,
 };
 
@@ -65,6 +66,8 @@ pub(crate) struct Connection<S> {
     /// How many parts were sent whose end was not read.
     unread: usize,
     is_broken: bool,
+    /// What is sent next. Keeps its allocation between pipelines.
+    out: Vec<u8>,
 }
 
 /// The answers that are expected from the server, in order.
@@ -104,7 +107,15 @@ impl<S: Statement> Connection<S> {
         login?;
         socket.set_silence(silence)?;
         let known = prepares.then(HashMap::new);
-        Ok(Self { socket, schema: schema.to_owned(), prepared: known, next: 0, unread: 0, is_broken: false })
+        Ok(Self {
+            socket,
+            schema: schema.to_owned(),
+            prepared: known,
+            next: 0,
+            unread: 0,
+            is_broken: false,
+            out: Vec::new(),
+        })
     }
 
     /// Whether the connection cannot be used again.
@@ -153,9 +164,18 @@ impl<S: Statement> Connection<S> {
 
     /// Runs a pipeline, and returns the answer to each step. The last step is a `Sync`.
     pub(crate) fn run(&mut self, steps: &[Step<S>]) -> Result<Vec<Answer>, Failed> {
+        let mut out = mem::take(&mut self.out);
+        out.clear();
+        let result = self.run_with(steps, &mut out);
+        if out.capacity() <= 4 * CHUNK {
+            self.out = out;
+        }
+        result
+    }
+
+    fn run_with(&mut self, steps: &[Step<S>], out: &mut Vec<u8>) -> Result<Vec<Answer>, Failed> {
         let mut answers: Vec<Answer> = steps.iter().map(|_| Answer::default()).collect();
         let mut failed = None;
-        let mut out = Vec::new();
         let mut expected = VecDeque::new();
         let mut texts = HashMap::new();
         for (index, step) in steps.iter().enumerate() {
@@ -163,16 +183,16 @@ impl<S: Statement> Connection<S> {
                 Step::Run(statement, params) => {
                     // The server skips the statements after an error in its part.
                     if failed.is_none() {
-                        self.append(&mut out, &mut expected, &mut texts, *statement, params);
+                        self.append(out, &mut expected, &mut texts, *statement, params);
                         expected.push_back(Expected::Answer(index));
                     }
                 }
                 Step::Script(sql) => {
-                    message::query(&mut out, sql);
+                    message::query(out, sql);
                     expected.push_back(Expected::Script(index));
                 }
                 Step::Sync => {
-                    message::sync(&mut out);
+                    message::sync(out);
                     expected.push_back(Expected::Ready);
                 }
             }
@@ -181,9 +201,9 @@ impl<S: Statement> Connection<S> {
                 continue;
             }
             if matches!(step, Step::Run(..)) {
-                message::flush(&mut out);
+                message::flush(out);
             }
-            let result = self.send(&out).and_then(|()| self.read_expected(&mut expected, &mut answers, &mut failed));
+            let result = self.send(out).and_then(|()| self.read_expected(&mut expected, &mut answers, &mut failed));
             out.clear();
             if let Err(error) = result {
                 self.is_broken = true;
