@@ -9,7 +9,7 @@ use tracker_core::{
 };
 
 use crate::{
-    keys::{self, Place, Task},
+    keys::{self, Place, Task, TaskMap},
     sql::{Plain, TaskKey},
 };
 
@@ -27,13 +27,23 @@ pub(crate) struct KnownTask {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// `None` for a task that does not exist.
-    pub tasks: HashMap<Task, Option<KnownTask>>,
+    pub tasks: TaskMap<Option<KnownTask>>,
+    /// Of the ids that were named. [`Self::add_ids`] adds those of `tasks`.
     pub ids: HashMap<RowKey, Option<Task>>,
     /// Sequence numbers that the unit has taken: no task has them.
     pub taken: Vec<std::ops::Range<i64>>,
 }
 
 impl Known {
+    /// Adds the ids of the tasks, if a row of an id changes.
+    fn add_ids(&mut self, rows: &[RowChange]) {
+        if rows.iter().any(|row| row.table == StoreTable::Ids) {
+            let ids =
+                self.tasks.iter().filter_map(|(task, known)| Some((known.as_ref()?.id_key.clone()?, Some(*task))));
+            self.ids.extend(ids);
+        }
+    }
+
     #[expect(clippy::option_option, reason = "a task may be unknown, or known not to exist")]
     fn task(&self, task: Task) -> Option<Option<&KnownTask>> {
         let is_new = || self.taken.iter().any(|range| range.contains(&task.1));
@@ -103,7 +113,8 @@ fn task_of(row: &RowChange) -> Result<Option<Task>, Error> {
 }
 
 /// The tasks and ids of changed rows of which nothing is known.
-pub(crate) fn missing(rows: &[RowChange], known: &Known) -> Result<Missing, Error> {
+pub(crate) fn missing(rows: &[RowChange], known: &mut Known) -> Result<Missing, Error> {
+    known.add_ids(rows);
     let mut missing = Missing::default();
     for row in rows {
         match task_of(row)? {
@@ -118,7 +129,8 @@ pub(crate) fn missing(rows: &[RowChange], known: &Known) -> Result<Missing, Erro
 }
 
 /// Groups changed rows. Nothing that they change is [`missing`].
-pub(crate) fn group<'r>(rows: &'r [RowChange], known: &Known) -> Result<Edits<'r>, Error> {
+pub(crate) fn group<'r>(rows: &'r [RowChange], known: &mut Known) -> Result<Edits<'r>, Error> {
+    known.add_ids(rows);
     let mut tasks: BTreeMap<Task, TaskEdit<'r>> = BTreeMap::new();
     let mut edits = Edits::default();
     // Values first: a removed key is ignored if the task has got another one.

@@ -13,7 +13,7 @@ use tracker_core::{
 
 use crate::{
     edits::{Known, KnownTask, Missing},
-    keys::{self, Column, Place, Task},
+    keys::{self, Column, Place, Task, TaskMap},
     load::{Plan, Source},
     sql::TaskKey,
     wire::{
@@ -44,7 +44,7 @@ type RangeRow = (Vec<u8>, Vec<u8>, Option<Task>);
 /// The rows that a load has found.
 #[derive(Default)]
 pub(crate) struct Found {
-    tasks: HashMap<Task, TaskRow>,
+    tasks: TaskMap<TaskRow>,
     /// Tasks by each of their keys, if the load names keys.
     by_key: HashMap<(u8, RowKey), Task>,
     names_keys: bool,
@@ -227,10 +227,8 @@ impl Found {
             let owner = self.by_key.get(&(TaskKey::Id as u8, id.clone())).copied();
             known.ids.insert(id, owner);
         }
+        known.tasks.reserve(self.tasks.len());
         for row in self.tasks.values() {
-            if let Some(id) = &row.id_key {
-                known.ids.insert(id.clone(), Some(row.task));
-            }
             known.tasks.insert(row.task, Some(row.known()));
         }
         Ok(())

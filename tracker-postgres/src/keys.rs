@@ -1,6 +1,11 @@
 //! Converts keys of the interface of stores into columns of the server and back, and ranges of keys into ranges of columns. Called by `load`,
 //! `found`, `edits` and `commit`; pure.
 
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
+
 use tracker_core::{
     Error, ErrorKind,
     store::{ClaimPosition, StoreTable, store_error, task_of_key},
@@ -10,6 +15,35 @@ use crate::sql::{Plain, TaskKey};
 
 /// Kind and sequence number of a task, in the types of the columns.
 pub(crate) type Task = (i64, i64);
+
+/// Values by task. Sequence numbers are assigned by the server, so no user chooses keys that collide.
+pub(crate) type TaskMap<V> = HashMap<Task, V, BuildHasherDefault<TaskHasher>>;
+
+/// Hashes the two numbers of a task.
+#[derive(Default)]
+pub(crate) struct TaskHasher(u64);
+
+impl Hasher for TaskHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // An odd factor with bits all over, and the high bits back to the low ones, which choose the place.
+        let mixed = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ mixed >> 32;
+    }
+
+    fn write_i64(&mut self, number: i64) {
+        self.write_u64(number.cast_unsigned());
+    }
+}
 
 /// Where the rows of a table are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,6 +293,17 @@ mod tests {
         assert!(index_value(&[0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 1]).is_ok());
         for key in [&[][..], &[7; 18], &[0; 17], &[0; 19], &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0]] {
             assert!(index_value(key).is_err(), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn hashes_of_neighbouring_tasks_differ_at_both_ends() {
+        let hash = |task: Task| std::hash::BuildHasher::hash_one(&BuildHasherDefault::<TaskHasher>::default(), task);
+        let tasks = || (0..4).flat_map(|kind| (0..1024).map(move |seq| (kind, seq << 4)));
+        // A map takes the place from the low bits, and compares the high ones first.
+        for part in [|hash: u64| hash & 0xffff, |hash: u64| hash >> 48] {
+            let parts: BTreeSet<_> = tasks().map(|task| part(hash(task))).collect();
+            assert!(parts.len() > 3800, "{} of 4096", parts.len());
         }
     }
 

@@ -277,11 +277,11 @@ impl StoreUnit for PostgresUnit {
     }
 
     fn commit(mut self: Box<Self>, changes: Changes) -> Result<Committed, Error> {
-        let missing = edits::missing(&changes.rows, &self.known)?;
+        let missing = edits::missing(&changes.rows, &mut self.known)?;
         if missing != Missing::default() {
             self.load_all(&[], &missing)?;
         }
-        let edits = edits::group(&changes.rows, &self.known)?;
+        let edits = edits::group(&changes.rows, &mut self.known)?;
         let Some(mut slot) = self.slot.take() else { return Ok(Committed::Conflict) };
         match commit::run(&self.shared, &mut slot, &edits, &changes, self.state) {
             End::Committed(committed) => {

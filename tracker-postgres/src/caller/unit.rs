@@ -213,11 +213,11 @@ impl StoreUnit for CallerUnit {
     }
 
     fn commit(mut self: Box<Self>, changes: Changes) -> Result<Committed, Error> {
-        let missing = edits::missing(&changes.rows, &self.known)?;
+        let missing = edits::missing(&changes.rows, &mut self.known)?;
         if missing != Missing::default() {
             self.load_all(&[], &missing)?;
         }
-        let edits = edits::group(&changes.rows, &self.known)?;
+        let edits = edits::group(&changes.rows, &mut self.known)?;
         let next = self.shared.next_caller.fetch_sub(1, Relaxed);
         let mark = Params::default().value(self.shared.process).value(next);
         let marked = self.run(Sql::MarkCaller, &mark).map_err(|error| self.failed(error))?;
