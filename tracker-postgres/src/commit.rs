@@ -104,7 +104,7 @@ fn added_counts(differences: &[(Vec<u8>, i64)], shard: i16) -> Option<(RowCount,
     }
     sums.retain(|_, difference| *difference != 0);
     let rows = RowCount::of(sums.len());
-    let params = Params::of_rows(rows).list(sums.keys().copied()).list(sums.values().copied()).value(shard);
+    let params = rows.params().list(sums.keys().copied()).list(sums.values().copied()).value(shard);
     (!sums.is_empty()).then_some((rows, params))
 }
 
@@ -245,7 +245,7 @@ impl Steps {
             }
             let count = RowCount::of(rows.len());
             let change = if is_insert { Change::Insert(plain, count) } else { Change::Put(plain, count) };
-            let params = Params::of_rows(count);
+            let params = count.params();
             let keys = || rows.iter().map(|(_, key, _)| *key);
             let values = rows.iter().map(|(_, _, value)| *value);
             let params = match plain {
@@ -315,7 +315,8 @@ fn values(columns: Columns, tasks: &[&EditedTask<'_>]) -> Params {
     };
     let stored = |column: Column| edits().map(move |edit| edit.columns[column as usize].flatten());
     let times = || stored(Column::Header).map(|header| header.and_then(TaskTimes::from_header));
-    let mut params = Params::of_rows(RowCount::of(tasks.len()))
+    let mut params = RowCount::of(tasks.len())
+        .params()
         .list(tasks.iter().map(|((kind, _), _)| *kind))
         .list(tasks.iter().map(|((_, seq), _)| *seq));
     for column in columns.list() {

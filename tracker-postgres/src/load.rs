@@ -126,7 +126,7 @@ impl Plan {
         if !claims.indexes.is_empty() {
             let count = RowCount::of(claims.indexes.len());
             let numbers = (0_i64..).take(claims.indexes.len());
-            let params = Params::of_rows(count).list(numbers).list(claims.starts).list(claims.ends).list(claims.limits);
+            let params = count.params().list(numbers).list(claims.starts).list(claims.ends).list(claims.limits);
             plan.push(Load::ClaimRanges(count), params, Source::ClaimRanges(claims.indexes));
         }
         for (source, (load, params)) in ranges {

@@ -1,6 +1,6 @@
 //! `RowCount`: how a statement gets its rows: few as parameters of their own, many as one array for each column. Pure.
 
-use crate::wire::params::oid;
+use crate::wire::params::{Params, oid};
 
 /// The number of rows that a statement gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,8 +19,13 @@ impl RowCount {
         if (1..=Self::FEW).contains(&rows) { Self::Few(rows) } else { Self::Many }
     }
 
+    /// Parameters whose lists are the columns of so many rows.
+    pub(crate) fn params(self) -> Params {
+        if self == Self::Many { Params::default() } else { Params::of_single_values() }
+    }
+
     /// The number of parameters of a column.
-    fn params(self) -> usize {
+    fn params_of_column(self) -> usize {
         match self {
             Self::Few(rows) => rows,
             Self::Many => 1,
@@ -30,7 +35,7 @@ impl RowCount {
     /// The rows as a table of the name `e`. The parameters begin with `$1`, column by column. `columns` are names and types of arrays.
     pub(super) fn table(self, columns: &[(&str, u32)]) -> RowTable {
         let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        let param = |column: usize, row: usize| format!("${}", column * self.params() + row + 1);
+        let param = |column: usize, row: usize| format!("${}", column * self.params_of_column() + row + 1);
         let row = |row: usize| (0..columns.len()).map(|column| param(column, row)).collect::<Vec<_>>().join(", ");
         let (from, types) = match self {
             Self::Few(rows) => (

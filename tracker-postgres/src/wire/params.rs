@@ -2,8 +2,6 @@
 
 use uuid::Uuid;
 
-use crate::sql::RowCount;
-
 /// Numbers of types, as the server's catalog has them.
 pub(crate) mod oid {
     pub(crate) const BYTEA: u32 = 17;
@@ -126,9 +124,9 @@ fn append(out: &mut Vec<u8>, value: Option<impl FnOnce(&mut Vec<u8>)>) {
 }
 
 impl Params {
-    /// Parameters whose lists are the columns of so many rows.
-    pub(crate) fn of_rows(rows: RowCount) -> Self {
-        Self { lists_values: rows != RowCount::Many, ..Self::default() }
+    /// Parameters in which each value of a list is a parameter of its own.
+    pub(crate) fn of_single_values() -> Self {
+        Self { lists_values: true, ..Self::default() }
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "values are numbers and references")]
@@ -212,8 +210,7 @@ mod tests {
 
     #[test]
     fn lists_of_few_rows_are_single_parameters() {
-        let params =
-            Params::of_rows(RowCount::of(2)).list([1_i16, 2]).optional_list([Some(&b"a"[..]), None]).value(3_i16);
+        let params = Params::of_single_values().list([1_i16, 2]).optional_list([Some(&b"a"[..]), None]).value(3_i16);
         let expected = [Some(&[0, 1][..]), Some(&[0, 2][..]), Some(&b"a"[..]), None, Some(&[0, 3][..])];
         assert_eq!((params.count, params.values()), (5, expected.to_vec()));
     }
