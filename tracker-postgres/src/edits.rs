@@ -229,3 +229,72 @@ impl KnownTask {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(table: StoreTable, key: &[u8], value: Option<u64>) -> RowChange {
+        RowChange {
+            table,
+            key: RowKey::from(key),
+            value: value.map(|number| number.to_le_bytes().to_vec()),
+            is_new: false,
+        }
+    }
+
+    /// Kind 1, then the text of an id.
+    fn id(text: &str) -> Vec<u8> {
+        [&1_u32.to_be_bytes()[..], text.as_bytes()].concat()
+    }
+
+    fn updated(time: i64, seq: u64) -> Vec<u8> {
+        [&1_u32.to_be_bytes()[..], &10_i32.to_be_bytes(), &time.to_be_bytes(), &seq.to_be_bytes()].concat()
+    }
+
+    fn known(tasks: impl IntoIterator<Item = (i64, KnownTask)>) -> Known {
+        let tasks = tasks.into_iter().map(|(seq, task)| ((1, seq), Some(task))).collect();
+        Known { tasks, ..Known::default() }
+    }
+
+    fn stored() -> KnownTask {
+        KnownTask { columns: [true; 4], ..KnownTask::default() }
+    }
+
+    #[test]
+    fn id_that_goes_to_another_task_leaves_its_owner() {
+        let id = id("a");
+        let owner = KnownTask { id_key: Some(RowKey::from(&*id)), ..stored() };
+        let mut known = known([(7, owner), (8, stored()), (9, stored())]);
+        let rows = [change(StoreTable::Ids, &id, Some(8))];
+        let edits = group(&rows, &mut known).unwrap();
+        let id_keys: Vec<_> = edits.tasks.updated.iter().map(|(task, edit)| (task.1, edit.id_key)).collect();
+        assert_eq!(id_keys, [(7, Some(None)), (8, Some(Some(&*id)))]);
+        assert!(edits.tasks.inserted.is_empty() && edits.tasks.deleted.is_empty());
+    }
+
+    #[test]
+    fn removed_key_clears_only_the_stored_key() {
+        let (earlier, later) = (updated(1, 7), updated(2, 7));
+        let stored = KnownTask { updated_key: Some(RowKey::from(&*later)), ..stored() };
+        for (removed, cleared) in [(&earlier, false), (&later, true)] {
+            let mut known = known([(7, stored.clone())]);
+            let rows = [change(StoreTable::Updated, removed, None)];
+            let edits = group(&rows, &mut known).unwrap();
+            let updated: Vec<_> = edits.tasks.updated.iter().map(|(task, edit)| (task.1, edit.updated_key)).collect();
+            assert_eq!(updated, if cleared { vec![(7, Some(None))] } else { Vec::new() });
+            assert!(edits.tasks.deleted.is_empty());
+        }
+    }
+
+    #[test]
+    fn task_without_a_value_left_is_deleted() {
+        let id = id("a");
+        let task = KnownTask { id_key: Some(RowKey::from(&*id)), ..KnownTask::default() };
+        let mut known = known([(7, task)]);
+        let rows = [change(StoreTable::Ids, &id, None)];
+        let edits = group(&rows, &mut known).unwrap();
+        assert_eq!(edits.tasks.deleted, [(1, 7)]);
+        assert!(edits.tasks.updated.is_empty());
+    }
+}
