@@ -22,8 +22,14 @@ use crate::{
 /// Number of rows that the first load of a range asks for.
 pub(crate) const FIRST_ROWS: usize = 8;
 
-/// A read forgets its rows after this number, because it may go through a whole table.
-const KEPT_ROWS: usize = 100_000;
+/// A read forgets its rows once they have more bytes than this, because it may go through a whole table.
+const KEPT_BYTES: usize = 32 << 20;
+
+/// Bytes that one load of a range should have at most. A load asks for fewer rows if those before were large.
+const LOADED_BYTES: usize = 4 << 20;
+
+/// Bytes of memory that a row needs besides its key and its value, about.
+const ROW_OVERHEAD: usize = 64;
 
 /// The rows of one unit of work.
 #[derive(Clone)]
@@ -38,7 +44,8 @@ struct Rows {
     /// `None` once the unit has ended.
     unit: Option<Box<dyn StoreUnit>>,
     tables: BTreeMap<StoreTable, TableRows>,
-    kept: usize,
+    kept_bytes: usize,
+    row_bytes: BTreeMap<StoreTable, usize>,
     counts: BTreeMap<Vec<u8>, i64>,
     changes_kinds: bool,
     wakes_workers: bool,
@@ -61,7 +68,8 @@ impl WorkingSet {
         let rows = Rows {
             unit: Some(unit),
             tables: BTreeMap::new(),
-            kept: 0,
+            kept_bytes: 0,
+            row_bytes: BTreeMap::new(),
             counts: BTreeMap::new(),
             changes_kinds: false,
             wakes_workers: false,
@@ -141,6 +149,7 @@ impl WorkingSet {
     ) -> Result<Option<Row>> {
         let mut rows = self.lock();
         let (mut from, mut to) = (from.clone(), to.cloned());
+        let most = most.min((LOADED_BYTES / rows.row_bytes(table).max(1)).max(1));
         loop {
             let known = rows.tables.entry(table).or_default();
             match known.search(&mut from, &mut to, newest_first) {
@@ -148,9 +157,9 @@ impl WorkingSet {
                 Search::Nothing => return Ok(None),
                 Search::Unknown => {}
             }
-            if self.access == Access::Read && rows.kept > KEPT_ROWS {
+            if self.access == Access::Read && rows.kept_bytes > KEPT_BYTES {
                 rows.tables.clear();
-                rows.kept = 0;
+                rows.kept_bytes = 0;
             }
             let skips_locked = rows.skips_locked;
             let (first, end) = (from.to_vec(), to.as_ref().map(|to| to.to_vec()));
@@ -258,6 +267,11 @@ impl Rows {
         Some(stored.saturating_add_signed(*difference).to_le_bytes().to_vec())
     }
 
+    /// The bytes of a row of the table, with the rows that come with it, in the latest load of a range.
+    fn row_bytes(&self, table: StoreTable) -> usize {
+        self.row_bytes.get(&table).copied().unwrap_or_default()
+    }
+
     fn unit(&mut self) -> Result<&mut Box<dyn StoreUnit>> {
         self.unit.as_mut().ok_or_else(ended)
     }
@@ -287,7 +301,7 @@ impl Rows {
 
     /// Remembers a row, unless it is known, because the unit may have changed it.
     fn learn(&mut self, table: StoreTable, key: RowKey, value: Option<Vec<u8>>) {
-        self.kept += 1;
+        self.kept_bytes += key.len() + value.as_ref().map_or(0, Vec::len) + ROW_OVERHEAD;
         self.tables.entry(table).or_default().rows.entry(key).or_insert(KnownRow { value, change: RowState::Loaded });
     }
 
@@ -318,10 +332,14 @@ impl Rows {
         if last.as_ref().is_some_and(|last| !is_inside(last)) || last.is_none() && !loaded.is_complete {
             return Err(Error::corrupted(table.name(), "a range", "the store answered with rows of another range"));
         }
+        let (count, kept) = (loaded.rows.len(), self.kept_bytes);
         for (key, value) in loaded.rows {
             self.learn(table, key.into(), Some(value));
         }
         self.learn_related(loaded.related);
+        if let Some(bytes) = (self.kept_bytes - kept).checked_div(count) {
+            self.row_bytes.insert(table, bytes);
+        }
         let (start, end) = match last {
             Some(last) if !loaded.is_complete && newest_first => (last, to.map(<[u8]>::to_vec)),
             Some(last) if !loaded.is_complete => (from.to_vec(), Some([last.as_slice(), &[0]].concat())),
@@ -331,3 +349,7 @@ impl Rows {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "working_set_tests.rs"]
+mod tests;
