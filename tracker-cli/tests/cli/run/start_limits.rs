@@ -8,6 +8,7 @@ use std::{
 use rustix::process::Signal;
 
 use super::{Fixture, signal};
+use crate::fixture::until;
 
 #[test]
 fn commands_run_while_the_machine_has_room() {
@@ -41,12 +42,15 @@ fn reason_of_a_wait_is_printed_and_stop_ends_it() {
     messages.read_line(&mut message).unwrap();
     assert!(message.starts_with("tracker: no command starts now: the load is "), "{message}");
     assert!(message.ends_with(", not below 0.01\n"), "{message}");
+    // The reason may be printed before the first line is stored.
+    let waiting = || fixture.plan(&["--", "true"])["earlier"].as_u64().unwrap();
+    until("a line is stored", || waiting() >= 1);
     signal(&child, Signal::TERM);
     message.clear();
     messages.read_to_string(&mut message).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{message}");
     assert!(message.starts_with("tracker: stopped; "), "reported once: {message}");
-    assert!(fixture.plan(&["--", "true"])["earlier"].as_u64().unwrap() >= 1);
+    assert!(waiting() >= 1);
 }
 
 #[test]
