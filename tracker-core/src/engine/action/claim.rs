@@ -114,11 +114,18 @@ impl Action for Claim {
         let claimed = self.claim(writer);
         set.skip_locked(false);
         let mut claims = claimed?;
-        // The other process may leave some of the tasks that it has locked.
-        claims.held_back |= claims.tasks.is_empty() && set.has_skipped();
+        // The other unit may leave some of the tasks that it has locked. If it is rolled back, no change number tells so, and only a time does.
+        if claims.tasks.is_empty() && set.has_skipped() {
+            claims.held_back = true;
+            let again = claims.now.saturating_add(SKIPPED_RETRY);
+            claims.due = Some(claims.due.map_or(again, |due| due.min(again)));
+        }
         Ok(claims)
     }
 }
+
+/// Time until a claim that skipped locked tasks and found no other one is tried again, in microseconds.
+const SKIPPED_RETRY: Micros = 50_000;
 
 impl Claim {
     /// The codes of the statuses that it starts tasks from.
