@@ -8,6 +8,7 @@ pub(crate) mod prefetch;
 pub(crate) mod prefetch_pools;
 pub(crate) mod resizes;
 pub(crate) mod shutdowns;
+pub(crate) mod skipped_claims;
 pub(crate) mod start_conditions;
 pub(crate) mod user_panics;
 pub(crate) mod workers;

@@ -25,6 +25,9 @@ use crate::{
     },
 };
 
+/// Time until a claim that skipped locked tasks and found no other one is tried again, in microseconds.
+const SKIPPED_RETRY: Micros = 50_000;
+
 /// A task that the caller owns now.
 #[derive(Clone, Debug)]
 pub(crate) struct Claimed {
@@ -114,7 +117,7 @@ impl Action for Claim {
         let claimed = self.claim(writer);
         set.skip_locked(false);
         let mut claims = claimed?;
-        // The other unit may leave some of the tasks that it has locked. If it is rolled back, no change number tells so, and only a time does.
+        // The other unit may leave some of the tasks that it has locked. If it is rolled back, no commit announces this, so the claim is repeated.
         if claims.tasks.is_empty() && set.has_skipped() {
             claims.held_back = true;
             let again = claims.now.saturating_add(SKIPPED_RETRY);
@@ -123,9 +126,6 @@ impl Action for Claim {
         Ok(claims)
     }
 }
-
-/// Time until a claim that skipped locked tasks and found no other one is tried again, in microseconds.
-const SKIPPED_RETRY: Micros = 50_000;
 
 impl Claim {
     /// The codes of the statuses that it starts tasks from.
