@@ -113,6 +113,7 @@ fn open_after_kill(path: &Path, sharing: Sharing, idle: Duration) -> Result<Stri
         .arg(LEAVE_OPEN)
         .arg(path)
         .args([format!("{sharing:?}"), idle.as_millis().to_string()])
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
     let output = process.stdout.take().ok_or("the process has no output")?;
@@ -127,7 +128,7 @@ fn open_after_kill(path: &Path, sharing: Sharing, idle: Duration) -> Result<Stri
     Ok(millis(time))
 }
 
-/// Submits to a file, is idle for a time, writes a line, and waits to be killed.
+/// Submits to a file, is idle for a time, writes a line, and waits to be killed. Ends with the process that has started it.
 fn leave_open(arguments: &[String]) -> Result<()> {
     let [path, sharing, idle] = arguments else {
         return Err("expected a path, a sharing mode and milliseconds".into());
@@ -142,9 +143,8 @@ fn leave_open(arguments: &[String]) -> Result<()> {
     }
     thread::sleep(Duration::from_millis(idle.parse()?));
     println!("ready");
-    loop {
-        thread::park();
-    }
+    io::stdin().read_line(&mut String::new())?;
+    Ok(())
 }
 
 /// After this time without a commit, the tracker has prepared the file for an open without repair.

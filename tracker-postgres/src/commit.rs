@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// The counts of a kind and status are spread over so many rows.
+/// Number of rows over which the counts of a kind and status are spread.
 const SHARDS: u64 = 64;
 
 /// How a commit ended.
@@ -278,7 +278,7 @@ impl Steps {
 
 type EditedTask<'r> = (Task, TaskEdit<'r>);
 
-/// The tasks by what is found of their edits.
+/// Groups the tasks by a property of their edits.
 fn grouped<'t, 'r, G: Ord>(
     tasks: &'t [EditedTask<'r>],
     of: impl Fn(&TaskEdit<'r>) -> G,

@@ -28,7 +28,7 @@ pub struct ChildPlayer {
 }
 
 impl ChildPlayer {
-    /// Starts the process. Its wall clock begins so many microseconds after the begin of the tests' clock.
+    /// Starts the process. Its wall clock begins `microseconds` after the start of the tests' clock.
     pub fn start(schema: String, microseconds: i64) -> Self {
         let mut child = child_process::start_piped(ROLE, Path::new(&schema));
         let (requests, replies) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
@@ -71,7 +71,7 @@ impl Drop for ChildPlayer {
     }
 }
 
-/// Plays what comes, in a process that [`ChildPlayer`] has started.
+/// Plays the requests that come, in a process that [`ChildPlayer`] has started.
 pub fn play(schema: &str) {
     let mut lines = io::stdin().lines().map(Result::unwrap);
     let microseconds = serde_json::from_str(&lines.next().unwrap()).unwrap();
@@ -84,7 +84,7 @@ pub fn play(schema: &str) {
     for line in lines {
         reply(&player.play(&serde_json::from_str(&line).unwrap()));
     }
-    // The other process is gone. Executions end with this one, without a call.
+    // The other process has ended. Executions end with this one, without a call.
     process::exit(0);
 }
 

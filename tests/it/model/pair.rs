@@ -38,7 +38,7 @@ impl Pair {
         Self::new(vec![player], 1, ReferenceModel::new(&POLICIES, EPOCH * SECOND))
     }
 
-    /// Several trackers that share a store, which is verified after every so many calls.
+    /// Several trackers that share a store, which is verified after every `verify_every` calls.
     pub fn of_trackers(players: Vec<Box<dyn Player>>, verify_every: usize) -> Self {
         let count = u32::try_from(players.len()).expect("there are a few");
         Self::new(players, verify_every, ReferenceModel::of_trackers(count, &POLICIES, EPOCH * SECOND))

@@ -16,7 +16,7 @@ use super::{
 /// Opens a tracker on the tasks of a pair.
 pub type OpenTracker = Rc<dyn Fn(Options) -> Result<Tracker, Error>>;
 
-/// What a tracker plays. `number` is that of an execution.
+/// A request that a tracker plays. `number` identifies an execution.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Request {
     /// Both clocks go on.
@@ -39,7 +39,7 @@ pub enum Request {
     Verify,
 }
 
-/// What a request has led to.
+/// The result of a request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Reply {
     /// An [`Answer`] in words.
@@ -66,7 +66,7 @@ impl Reply {
 pub trait Player {
     fn play(&mut self, request: &Request) -> Reply;
 
-    /// The program dies and starts again, with a wall clock so many microseconds after the begin of the tests' clock.
+    /// The program dies and starts again, with a wall clock that is `microseconds` after the start of the tests' clock.
     fn restart(&mut self, microseconds: i64);
 }
 
@@ -80,11 +80,12 @@ pub struct LocalPlayer {
 }
 
 impl LocalPlayer {
-    /// Opens a tracker, with a wall clock so many microseconds after the begin of the tests' clock.
+    /// Opens a tracker, with a wall clock that is `microseconds` after the start of the tests' clock.
     pub fn new(open: OpenTracker, microseconds: i64) -> Self {
         let clock = ManualClock::new();
         clock.jump(TimeDelta::microseconds(microseconds));
-        let tracker = open(Tracker::options().prune_every(None).clock(clock.clone())).expect("the place is well");
+        let tracker =
+            open(Tracker::options().prune_every(None).clock(clock.clone())).expect("the tracker opens and closes");
         let kinds: Vec<Box<dyn Kind>> = vec![
             Box::new(tracker.tasks::<Job>().expect("the type fits")),
             Box::new(tracker.tasks::<Plain>().expect("the type fits")),
@@ -151,7 +152,7 @@ impl LocalPlayer {
             Call::Renew { .. } => self.held(number).renew()?,
             Call::Checkpoint { value, .. } => self.held(number).checkpoint(value)?,
             Call::Detach { .. } => return end(self).detach().map(Reply::Detached),
-            other => panic!("{other:?} is no call of an execution"),
+            other => panic!("expected a call of an execution, not {other:?}"),
         }
         Ok(Reply::of(&Answer::Done))
     }
@@ -170,7 +171,7 @@ impl Player for LocalPlayer {
             held.forget();
         }
         // A forgotten execution keeps a handle of the tracker, so the tracker is closed explicitly.
-        self.tracker.clone().close().expect("the place is well");
+        self.tracker.clone().close().expect("the tracker opens and closes");
         *self = Self::new(self.open.clone(), microseconds);
     }
 }

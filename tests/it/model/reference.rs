@@ -46,7 +46,7 @@ pub struct Policy {
     pub max_attempts: Option<u32>,
     pub max_crashes: u32,
     pub lease: Time,
-    /// The delay after so many failures in a row.
+    /// The delay after this number of failures in a row.
     pub delay: fn(u32) -> Time,
     pub keeps_succeeded: Option<Time>,
     pub max_waiting: Option<usize>,

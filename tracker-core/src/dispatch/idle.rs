@@ -25,7 +25,7 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    /// Whether no task waits for a time, or is held back.
+    /// Whether no task waits for a time and none is held back.
     pub(super) fn has_nothing_waiting(&self) -> bool {
         *self == Self::default()
     }

@@ -15,7 +15,7 @@ use crate::{
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 /// The oldest server that knows all settings and functions of the store, as `server_version_num`.
 const OLDEST_VERSION: i64 = 120_000;
-/// A wait reads the whole table of commits. Up to so many rows, it costs little.
+/// A wait reads the whole table of commits, which costs little up to this number of rows.
 const MANY_MARKS: i64 = 10_000;
 /// Dead rows below this cost little.
 const MANY_DEAD_ROWS: i64 = 1_000_000;

@@ -1,8 +1,8 @@
-//! `Columns`: the columns of the table of tasks that a statement writes. Pure.
+//! `Columns` names the columns of the table of tasks that a statement writes. Called by `commit` and `sql/change`; pure.
 
 use crate::wire::params::oid::{BYTEAS, INT2S, INT4S, INT8S, TEXTS, TIMESTAMPTZS};
 
-/// Groups of columns that change together. A statement writes only those that change: a row costs the server and the client less the fewer they are.
+/// Groups of columns that change together. A statement writes only those that change, since fewer columns cost the server and the client less.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Columns(u8);
 

@@ -1,25 +1,26 @@
-//! `RowCount`: how a statement gets its rows: few as parameters of their own, many as one array for each column. Pure.
+//! `RowCount` decides how a statement gets its rows: few rows as single parameters, many as one array for each column. Called by `commit`,
+//! `load` and the statements of `sql`; pure.
 
 use crate::wire::params::{Params, oid};
 
 /// The number of rows that a statement gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RowCount {
-    /// So many. Each value is a parameter, and each number of rows has a statement of its own: arrays cost more than a few rows.
+    /// This number. Each value is a parameter, and each number of rows has its own statement, because arrays cost more than a few rows.
     Few(usize),
     /// Any number.
     Many,
 }
 
 impl RowCount {
-    /// The most rows with parameters of their own.
+    /// The highest number of rows whose values are single parameters.
     const FEW: usize = 4;
 
     pub(crate) fn of(rows: usize) -> Self {
         if (1..=Self::FEW).contains(&rows) { Self::Few(rows) } else { Self::Many }
     }
 
-    /// Parameters whose lists are the columns of so many rows.
+    /// Parameters whose lists are the columns of this number of rows.
     pub(crate) fn params(self) -> Params {
         if self == Self::Many { Params::default() } else { Params::of_single_values() }
     }

@@ -66,7 +66,7 @@ pub(crate) struct Connection<S> {
     /// How many parts were sent whose end was not read.
     unread: usize,
     is_broken: bool,
-    /// What is sent next. Keeps its allocation between pipelines.
+    /// The bytes to send next. The allocation is reused by later pipelines.
     out: Vec<u8>,
 }
 

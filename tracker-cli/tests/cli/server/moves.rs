@@ -176,7 +176,7 @@ fn unusable_end_of_a_move_is_named_and_creates_nothing() {
     let login = format!("owner:{PASSWORD}");
     let malformed = format!("mysql://u:{PASSWORD}@h/d");
     let nowhere = url.replace("?host=/", "?host=/nowhere/");
-    let unknown_role = url.replace(&login, &format!("nobody:{PASSWORD}"));
+    let unknown_role = url.replace(&login, &format!("stranger:{PASSWORD}"));
     let missing = url.replace("/postgres?", "/missing?");
     for (wrong, code, words) in [
         (&malformed, 2, "must start with postgres://"),

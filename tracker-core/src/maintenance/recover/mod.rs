@@ -163,16 +163,15 @@ fn copy_kind(
     store(target, kind, &mut batch, report)
 }
 
+/// Reads rows. An error is added to what is lost.
+fn readable<R>(what: &str, lost: &mut Vec<String>, read: impl FnOnce() -> Result<R>) -> Option<R> {
+    catch_redb_panic(what, read).map_err(|error| lost.push(error.to_string())).ok()
+}
+
 /// Copies the schedules. Their latest occurrences are found by their ids, which stay.
 fn copy_schedules(source: Reading<'_>, target: &Tracker, shift: &TimeShift, report: &mut Recovered) -> Result<()> {
-    let found =
-        match catch_redb_panic("reading the schedules", || Tables::new(source).schedules_after(None, usize::MAX)) {
-            Ok(found) => found,
-            Err(error) => {
-                report.schedules_lost.push(error.to_string());
-                return Ok(());
-            }
-        };
+    let read = || Tables::new(source).schedules_after(None, usize::MAX);
+    let Some(found) = readable("reading the schedules", &mut report.schedules_lost, read) else { return Ok(()) };
     target.shared.engine.user_transaction(|writer: &mut Writer<'_>| {
         for (name, row) in found {
             match row {
@@ -189,14 +188,8 @@ fn copy_schedules(source: Reading<'_>, target: &Tracker, shift: &TimeShift, repo
 
 /// Copies the throttle keys.
 fn copy_throttles(source: Reading<'_>, target: &Tracker, shift: &TimeShift, report: &mut Recovered) -> Result<()> {
-    let found =
-        match catch_redb_panic("reading the throttle keys", || Tables::new(source).throttles_after(None, usize::MAX)) {
-            Ok(found) => found,
-            Err(error) => {
-                report.throttles_lost.push(error.to_string());
-                return Ok(());
-            }
-        };
+    let read = || Tables::new(source).throttles_after(None, usize::MAX);
+    let Some(found) = readable("reading the throttle keys", &mut report.throttles_lost, read) else { return Ok(()) };
     target.shared.engine.user_transaction(|writer: &mut Writer<'_>| {
         for row in found {
             match row.accepted {

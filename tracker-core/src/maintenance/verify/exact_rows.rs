@@ -55,21 +55,21 @@ struct Sides {
 
 type Rows = BTreeMap<Vec<u8>, Sides>;
 
-/// The rows of one part.
+/// The rows of one group of buckets.
 pub(super) struct ExactRows {
-    part: BucketGroup,
+    group: BucketGroup,
     rows: BTreeMap<Comparison, Rows>,
     /// Number of keys.
     pub(super) held: usize,
 }
 
 impl ExactRows {
-    pub(super) fn new(part: BucketGroup) -> Self {
-        Self { part, rows: BTreeMap::new(), held: 0 }
+    pub(super) fn new(group: BucketGroup) -> Self {
+        Self { group, rows: BTreeMap::new(), held: 0 }
     }
 
     fn sides(&mut self, comparison: Comparison, key: &[u8]) -> Option<&mut Sides> {
-        if !self.part.has(comparison, key) {
+        if !self.group.has(comparison, key) {
             return None;
         }
         let rows = self.rows.entry(comparison).or_default();
@@ -95,7 +95,7 @@ impl ExactRows {
 
 impl RowSink for ExactRows {
     fn takes(&self, comparison: Comparison) -> bool {
-        self.part.takes(comparison)
+        self.group.takes(comparison)
     }
 
     fn expect(&mut self, comparison: Comparison, key: &[u8], row: RowContent<'_>) {

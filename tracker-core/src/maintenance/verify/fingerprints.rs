@@ -78,25 +78,25 @@ impl Fingerprints {
         self.0.iter().skip(comparison as usize * BUCKETS).take(BUCKETS).all(|bucket| bucket.difference == 0)
     }
 
-    /// The buckets in which the sides differ, or all if `all`, in parts of up to `most` rows. A larger bucket is a part by itself.
-    pub(super) fn parts(&self, all: bool, most: usize) -> Vec<BucketGroup> {
-        let mut parts = Vec::new();
-        let (mut part, mut rows) = (BucketGroup::default(), 0);
+    /// The buckets in which the sides differ, or all if `all`, in groups of up to `most` rows. A larger bucket is a group by itself.
+    pub(super) fn groups(&self, all: bool, most: usize) -> Vec<BucketGroup> {
+        let mut groups = Vec::new();
+        let (mut group, mut rows) = (BucketGroup::default(), 0);
         for (at, bucket) in self.0.iter().enumerate() {
             if bucket.rows == 0 || (bucket.difference == 0 && !all) {
                 continue;
             }
             if rows > 0 && rows + bucket.rows > most as u64 {
-                parts.push(std::mem::take(&mut part));
+                groups.push(std::mem::take(&mut group));
                 rows = 0;
             }
-            part.0.push(at);
+            group.0.push(at);
             rows += bucket.rows;
         }
         if rows > 0 {
-            parts.push(part);
+            groups.push(group);
         }
-        parts
+        groups
     }
 }
 

@@ -117,8 +117,8 @@ fn compare_exactly(
     found: &mut Found,
 ) -> Result<usize> {
     let mut most_held = 0;
-    for part in sums.parts(division.all, division.rows) {
-        let mut exact = ExactRows::new(part);
+    for group in sums.groups(division.all, division.rows) {
+        let mut exact = ExactRows::new(group);
         task_rows::expect(rows, &mut exact, None)?;
         stored_rows::store(rows, &mut exact)?;
         dependencies::compare(rows, &mut exact, None)?;

@@ -25,10 +25,10 @@ pub(crate) const FIRST_ROWS: usize = 8;
 /// A read forgets its rows once they have more bytes than this, because it may go through a whole table.
 const KEPT_BYTES: usize = 32 << 20;
 
-/// Bytes that one load of a range should have at most. A load asks for fewer rows if those before were large.
+/// Target size of one load of a range. A load asks for fewer rows if those of the load before were large.
 const LOADED_BYTES: usize = 4 << 20;
 
-/// Bytes of memory that a row needs besides its key and its value, about.
+/// Approximate memory of a row besides its key and its value, in bytes.
 const ROW_OVERHEAD: usize = 64;
 
 /// The rows of one unit of work.
