@@ -1,5 +1,5 @@
-//! Refuses network file systems, on which locks and flushes are not reliable. Called by `engine/database` once for each open; reads
-//! metadata and the table of mounted file systems.
+//! Refuses network file systems, on which locks and flushes are not reliable. Called by `engine/database` once for each open; reads metadata and
+//! the table of mounted file systems.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use super::{FileOptions, Location, fault::Fault};
 use crate::model::error::{ErrorKind, Result};
 
 /// Refuses a file on a network file system, unless the options allow it. A file system that cannot be determined is accepted.
-pub(crate) fn refuse_network_file_system(place: &Location, options: &FileOptions) -> Result<()> {
-    let Location::Path(path) = place else { return Ok(()) };
+pub(crate) fn refuse_network_file_system(location: &Location, options: &FileOptions) -> Result<()> {
+    let Location::Path(path) = location else { return Ok(()) };
     match (!options.allow_network_file_system).then(|| network_file_system(path)).flatten() {
         Some(name) => Err(Fault::new(
             ErrorKind::Unsupported,

@@ -69,9 +69,9 @@ impl FileId {
 }
 
 impl Identity {
-    /// The file at a place that was just opened; `None` if there is no path.
-    pub(crate) fn of(place: &Location) -> Result<Option<Self>> {
-        let Location::Path(path) = place else { return Ok(None) };
+    /// The file that was just opened at a location; `None` if it has no path.
+    pub(crate) fn of(location: &Location) -> Result<Option<Self>> {
+        let Location::Path(path) = location else { return Ok(None) };
         let at_path = |error: io::Error| Fault::from(error).at(path);
         // The process may change its folder.
         let absolute = std::path::absolute(path).map_err(at_path)?;

@@ -28,12 +28,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// redb refuses that after an unclean end. Then the file is opened for writing once, so that redb repairs it, and closed
 /// again; no record is touched. `check_on_open` has no meaning here.
-pub(crate) fn inspect(place: &Location, options: &FileOptions) -> Result<ReadOnlyDatabase> {
-    catch_redb_panic(&format!("opening {} to look at it", place.name().display()), || {
-        match place {
+pub(crate) fn inspect(location: &Location, options: &FileOptions) -> Result<ReadOnlyDatabase> {
+    catch_redb_panic(&format!("opening {} to look at it", location.name().display()), || {
+        match location {
             Location::Path(path) => {
                 if survey(path)? == Survey::Nothing {
-                    return Err(missing(place));
+                    return Err(missing(location));
                 }
             }
             Location::Memory => {
@@ -43,26 +43,26 @@ pub(crate) fn inspect(place: &Location, options: &FileOptions) -> Result<ReadOnl
         }
         let until = Instant::now() + BUSY_TIMEOUT;
         loop {
-            match open_read_only(place, options).map_err(|fault| fault.at(place.name()))? {
+            match open_read_only(location, options).map_err(|fault| fault.at(location.name()))? {
                 Some(db) => return Ok(db),
-                None if Instant::now() >= until => return Err(busy(place)),
-                None => repair(place, options)?,
+                None if Instant::now() >= until => return Err(busy(location)),
+                None => repair(location, options)?,
             }
         }
     })
 }
 
 /// [`inspect`] while this process has the file open for reading, and without a repair, which would wait for itself.
-pub(crate) fn inspect_again(place: &Location, options: &FileOptions) -> Result<ReadOnlyDatabase> {
-    catch_redb_panic(&format!("opening {} to look at it", place.name().display()), || {
-        open_read_only(place, options).map_err(|fault| fault.at(place.name()))?.ok_or_else(|| busy(place))
+pub(crate) fn inspect_again(location: &Location, options: &FileOptions) -> Result<ReadOnlyDatabase> {
+    catch_redb_panic(&format!("opening {} to look at it", location.name().display()), || {
+        open_read_only(location, options).map_err(|fault| fault.at(location.name()))?.ok_or_else(|| busy(location))
     })
 }
 
 /// `None` if it must be repaired first.
-fn open_read_only(place: &Location, options: &FileOptions) -> Result<Option<ReadOnlyDatabase>, Fault> {
+fn open_read_only(location: &Location, options: &FileOptions) -> Result<Option<ReadOnlyDatabase>, Fault> {
     let builder = options.builder();
-    let opened = match place {
+    let opened = match location {
         Location::Path(path) => builder.open_read_only(path),
         Location::Memory => builder.open_read_only_with_backend(InMemoryBackend::new()),
         Location::Backend(factory) => builder.open_read_only_with_backend(Boxed(factory()?)),
@@ -75,14 +75,14 @@ fn open_read_only(place: &Location, options: &FileOptions) -> Result<Option<Read
 }
 
 /// Has redb repair the file, or lets the process that is at it already continue for a moment.
-fn repair(place: &Location, options: &FileOptions) -> Result<()> {
+fn repair(location: &Location, options: &FileOptions) -> Result<()> {
     let options = FileOptions { check_on_open: false, ..options.clone() };
-    match open_there(place, &options) {
+    match open_there(location, &options) {
         Ok(db) => {
-            close(place, db)?;
+            close(location, db)?;
             panics::log_catching_panics(|| {
                 tracing::info!(
-                    path = %place.name().display(),
+                    path = %location.name().display(),
                     "the file had not been closed cleanly: it was opened for writing once to repair it"
                 );
             });
@@ -92,14 +92,14 @@ fn repair(place: &Location, options: &FileOptions) -> Result<()> {
             thread::sleep(Duration::from_millis(20));
             Ok(())
         }
-        Err(fault) => Err(fault.in_repair().at(place.name())),
+        Err(fault) => Err(fault.in_repair().at(location.name())),
     }
 }
 
-fn busy(place: &Location) -> Error {
+fn busy(location: &Location) -> Error {
     Fault::new(
         ErrorKind::Busy,
         "the file was not closed cleanly, and another process holds it, perhaps to repair it; try again in a moment",
     )
-    .at(place.name())
+    .at(location.name())
 }

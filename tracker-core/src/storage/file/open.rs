@@ -1,5 +1,5 @@
-//! Opens and closes the database file, and has `create` make a new one. Called by `engine/database` and `inspect`; takes the lock of the
-//! file, and may write to it (redb repairs it at open and closes it cleanly).
+//! Opens and closes the database file, and has `create` make a new one. Called by `engine/database` and `inspect`; takes the lock of the file,
+//! and may write to it (redb repairs it at open and closes it cleanly).
 
 use redb::{Database, ReadableDatabase, StorageBackend, backends::InMemoryBackend};
 
@@ -29,15 +29,15 @@ pub(crate) struct OpenedFile {
 /// Opens the database, and creates it if there is none. `init` writes the first content, into a file under a temporary
 /// name. If two processes create it at once, `init` runs in both and one of the results stays.
 pub(crate) fn open_or_create(
-    place: &Location,
+    location: &Location,
     options: &FileOptions,
     init: &dyn Fn(&Database) -> Result<()>,
 ) -> Result<OpenedFile> {
-    catch_redb_panic(&format!("opening {}", place.name().display()), || match place {
+    catch_redb_panic(&format!("opening {}", location.name().display()), || match location {
         Location::Path(path) => {
             let created = survey(path)? == Survey::Nothing && create(path, options, init)?;
             sweep(path);
-            let db = open(place, options)?;
+            let db = open(location, options)?;
             if !created && let Err(error) = folder::sync(folder(path)) {
                 // Its creator may have crashed before the name was durable.
                 panics::log_catching_panics(
@@ -53,7 +53,7 @@ pub(crate) fn open_or_create(
             Ok(OpenedFile { db, created: true })
         }
         Location::Backend(_) => {
-            let db = open(place, options)?;
+            let db = open(location, options)?;
             // A backend has no temporary name, so a creator that crashed before `init` left no table.
             let created = has_no_tables(&db)?;
             if created {
@@ -66,44 +66,44 @@ pub(crate) fn open_or_create(
 
 /// Opens the database for writing and never creates one. The handle that was there before must be gone, with all of
 /// its write transactions.
-pub(crate) fn open_existing(place: &Location, options: &FileOptions) -> Result<Database> {
-    catch_redb_panic(&format!("opening {}", place.name().display()), || match place {
+pub(crate) fn open_existing(location: &Location, options: &FileOptions) -> Result<Database> {
+    catch_redb_panic(&format!("opening {}", location.name().display()), || match location {
         Location::Path(path) => {
             if survey(path)? == Survey::Nothing {
-                return Err(missing(place));
+                return Err(missing(location));
             }
-            open(place, options)
+            open(location, options)
         }
         Location::Memory => {
             Err(Error::new(ErrorKind::Closed, "a tracker in memory is gone once it is closed; create another one"))
         }
-        Location::Backend(factory) => {
-            reopen_backend(factory, options).map_err(|fault| fault.at(place.name()))?.ok_or_else(|| missing(place))
-        }
+        Location::Backend(factory) => reopen_backend(factory, options)
+            .map_err(|fault| fault.at(location.name()))?
+            .ok_or_else(|| missing(location)),
     })
 }
 
 /// Closes the database. Returns whether that succeeded. After a panic inside redb, dropping the handle panics again, on
 /// a poisoned lock: let it go through here, never while unwinding.
-pub(crate) fn close(place: &Location, db: Database) -> Result<()> {
-    catch_redb_panic(&format!("closing {}", place.name().display()), || {
-        db.close().map_err(|error| Fault::from(error).at(place.name()))
+pub(crate) fn close(location: &Location, db: Database) -> Result<()> {
+    catch_redb_panic(&format!("closing {}", location.name().display()), || {
+        db.close().map_err(|error| Fault::from(error).at(location.name()))
     })
 }
 
-pub(crate) fn missing(place: &Location) -> Error {
+pub(crate) fn missing(location: &Location) -> Error {
     Fault::new(ErrorKind::Io, "there is no file here; check the path, or open a tracker there to create it")
-        .at(place.name())
+        .at(location.name())
 }
 
-fn open(place: &Location, options: &FileOptions) -> Result<Database> {
-    open_there(place, options).map_err(|fault| fault.at(place.name()))
+fn open(location: &Location, options: &FileOptions) -> Result<Database> {
+    open_there(location, options).map_err(|fault| fault.at(location.name()))
 }
 
 /// Opens what is there. An empty backend becomes a database; an empty file does not.
-pub(crate) fn open_there(place: &Location, options: &FileOptions) -> Result<Database, Fault> {
+pub(crate) fn open_there(location: &Location, options: &FileOptions) -> Result<Database, Fault> {
     let builder = options.builder();
-    Ok(match place {
+    Ok(match location {
         Location::Path(path) => builder.open(path),
         Location::Memory => builder.create_with_backend(InMemoryBackend::new()),
         Location::Backend(factory) => builder.create_with_backend(Boxed(factory()?)),

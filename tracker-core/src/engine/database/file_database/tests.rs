@@ -42,9 +42,9 @@ impl StorageBackend for Disk {
 /// A database without a cache, so that each read goes to the disk.
 fn database(disk: &Disk) -> FileDatabase {
     let disk = disk.clone();
-    let place = Location::Backend(Arc::new(move || Ok(Box::new(disk.clone()))));
+    let location = Location::Backend(Arc::new(move || Ok(Box::new(disk.clone()))));
     let options = FileOptions { sharing: Sharing::Exclusive, cache_bytes: 0, ..FileOptions::default() };
-    let database = FileDatabase::open(place, options, false, Duration::ZERO).unwrap();
+    let database = FileDatabase::open(location, options, false, Duration::ZERO).unwrap();
     // Drops the pages that the creation of the file has written.
     database.reopen().unwrap();
     database

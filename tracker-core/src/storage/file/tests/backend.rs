@@ -43,17 +43,17 @@ fn of(bytes: &Shared) -> Location {
 #[test]
 fn a_backend_is_created_reopened_and_inspected() {
     let (bytes, options) = (Shared::default(), shared(Sharing::Exclusive));
-    let place = of(&bytes);
-    assert_eq!(open_existing(&place, &options).unwrap_err().kind(), ErrorKind::Io);
-    assert_eq!(inspect(&place, &options).map(drop).unwrap_err().kind(), ErrorKind::Foreign);
+    let location = of(&bytes);
+    assert_eq!(open_existing(&location, &options).unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(inspect(&location, &options).map(drop).unwrap_err().kind(), ErrorKind::Foreign);
 
-    let opened = open_or_create(&place, &options, &squares).unwrap();
+    let opened = open_or_create(&location, &options, &squares).unwrap();
     assert!(opened.created);
     add(&opened.db, 500);
     drop(opened);
-    assert!(!open_or_create(&place, &options, &squares).unwrap().created);
-    assert_eq!(all_squares(&open_existing(&place, &options).unwrap()).unwrap(), 501);
-    assert_eq!(all_squares(&inspect(&place, &options).unwrap()).unwrap(), 501);
+    assert!(!open_or_create(&location, &options, &squares).unwrap().created);
+    assert_eq!(all_squares(&open_existing(&location, &options).unwrap()).unwrap(), 501);
+    assert_eq!(all_squares(&inspect(&location, &options).unwrap()).unwrap(), 501);
 }
 
 #[test]
@@ -76,11 +76,11 @@ fn a_backend_without_locks_cannot_be_shared() {
 
 #[test]
 fn failing_backend_factory_is_reported() {
-    let place = Location::Backend(Arc::new(|| Err(io::Error::from(io::ErrorKind::StorageFull))));
+    let location = Location::Backend(Arc::new(|| Err(io::Error::from(io::ErrorKind::StorageFull))));
     for error in [
-        open_or_create(&place, &FileOptions::default(), &squares).unwrap_err(),
-        open_existing(&place, &FileOptions::default()).unwrap_err(),
-        inspect(&place, &FileOptions::default()).map(drop).unwrap_err(),
+        open_or_create(&location, &FileOptions::default(), &squares).unwrap_err(),
+        open_existing(&location, &FileOptions::default()).unwrap_err(),
+        inspect(&location, &FileOptions::default()).map(drop).unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::NoSpace);
     }
@@ -91,14 +91,14 @@ fn failing_backend_factory_is_reported() {
 fn locks_reach_the_backend() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bytes");
-    let place = Location::Backend(Arc::new(move || {
+    let location = Location::Backend(Arc::new(move || {
         let file = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         let backend = redb::backends::FileBackend::new(file).map_err(io::Error::other)?;
         Ok(Box::new(backend))
     }));
     for sharing in ALL {
-        let first = open_or_create(&place, &shared(sharing), &squares).unwrap();
-        match (sharing, open_existing(&place, &shared(sharing))) {
+        let first = open_or_create(&location, &shared(sharing), &squares).unwrap();
+        match (sharing, open_existing(&location, &shared(sharing))) {
             (Sharing::Writers, Ok(second)) => {
                 add(&second, 500);
                 assert_eq!(all_squares(&first.db).unwrap(), 501);
@@ -106,7 +106,7 @@ fn locks_reach_the_backend() {
             (Sharing::Writers, Err(error)) => panic!("{error}"),
             (_, second) => assert_eq!(second.unwrap_err().kind(), ErrorKind::Busy),
         }
-        assert_eq!(inspect(&place, &shared(sharing)).is_ok(), sharing != Sharing::Exclusive);
+        assert_eq!(inspect(&location, &shared(sharing)).is_ok(), sharing != Sharing::Exclusive);
     }
 }
 
@@ -199,9 +199,9 @@ fn every_call_reaches_the_storage_and_every_failure_comes_back() {
 fn failure_to_close_the_storage_is_reported() {
     let storage = CountingBackend::default();
     let given = storage.clone();
-    let place = Location::Backend(Arc::new(move || Ok(Box::new(given.clone()))));
-    let opened = open_or_create(&place, &shared(Sharing::Exclusive), &squares).unwrap();
+    let location = Location::Backend(Arc::new(move || Ok(Box::new(given.clone()))));
+    let opened = open_or_create(&location, &shared(Sharing::Exclusive), &squares).unwrap();
     add(&opened.db, 500);
     storage.fails.store(true, SeqCst);
-    assert_eq!(close(&place, opened.db).unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(close(&location, opened.db).unwrap_err().kind(), ErrorKind::Io);
 }

@@ -30,8 +30,8 @@ fn another_programs_file_is_refused_and_left_alone() {
         for sharing in ALL {
             let error = open(&path, &shared(sharing)).unwrap_err();
             says(&error, ErrorKind::Foreign, &["no tracker file", "notes.txt"]);
-            assert_eq!(inspect(&place(&path), &shared(sharing)).map(drop).unwrap_err().kind(), ErrorKind::Foreign);
-            assert_eq!(open_existing(&place(&path), &shared(sharing)).unwrap_err().kind(), ErrorKind::Foreign);
+            assert_eq!(inspect(&location(&path), &shared(sharing)).map(drop).unwrap_err().kind(), ErrorKind::Foreign);
+            assert_eq!(open_existing(&location(&path), &shared(sharing)).unwrap_err().kind(), ErrorKind::Foreign);
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), contents);
     }
@@ -75,7 +75,7 @@ fn names_and_links_of_no_use_are_not_disk_errors() {
         (one.join("jobs.redb"), "symbolic links in the path lead to each other"),
     ] {
         says(&refusal(&path), ErrorKind::Io, &[words]);
-        let looked = inspect(&place(&path), &FileOptions::default()).map(drop).unwrap_err();
+        let looked = inspect(&location(&path), &FileOptions::default()).map(drop).unwrap_err();
         says(&looked, ErrorKind::Io, &[words]);
     }
     let error = Error::from(redb::StorageError::Io(std::io::Error::from_raw_os_error(24)));
@@ -97,7 +97,7 @@ fn a_named_pipe_is_refused_at_once() {
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     says(&refusal(&path), ErrorKind::Foreign, &["a named pipe"]);
     says(
-        &inspect(&place(&path), &FileOptions::default()).map(drop).unwrap_err(),
+        &inspect(&location(&path), &FileOptions::default()).map(drop).unwrap_err(),
         ErrorKind::Foreign,
         &["a named pipe"],
     );
@@ -139,8 +139,8 @@ fn missing_file_is_neither_reopened_nor_inspected() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let options = FileOptions::default();
-    says(&open_existing(&place(&path), &options).unwrap_err(), ErrorKind::Io, &["no file here"]);
-    says(&inspect(&place(&path), &options).map(drop).unwrap_err(), ErrorKind::Io, &["no file here"]);
+    says(&open_existing(&location(&path), &options).unwrap_err(), ErrorKind::Io, &["no file here"]);
+    says(&inspect(&location(&path), &options).map(drop).unwrap_err(), ErrorKind::Io, &["no file here"]);
     assert_eq!(names(folder.path()), [""; 0]);
 }
 
@@ -159,7 +159,7 @@ fn missing_permission_is_named_in_the_error() {
     }
     says(&refusal(&path), ErrorKind::Io, &["no permission", "inspect"]);
     says(&refusal(&folder.path().join("other.redb")), ErrorKind::Io, &["no permission", "folder"]);
-    assert_eq!(all_squares(&inspect(&place(&path), &FileOptions::default()).unwrap()).unwrap(), 500);
+    assert_eq!(all_squares(&inspect(&location(&path), &FileOptions::default()).unwrap()).unwrap(), 500);
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
 }
 

@@ -25,7 +25,7 @@ fn a_new_file_is_filled_once_and_opened_ever_after() {
         add(&first.db, 500);
         drop(first);
 
-        let second = open_or_create(&place(&path), &shared(sharing), &|_| panic!("filled twice")).unwrap();
+        let second = open_or_create(&location(&path), &shared(sharing), &|_| panic!("filled twice")).unwrap();
         assert!(!second.created);
         assert_eq!(all_squares(&second.db).unwrap(), 501);
         assert_eq!(names(folder.path()), ["jobs.redb"]);
@@ -39,7 +39,7 @@ fn only_the_owner_may_read_and_write_it() {
 
     let folder = tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
-    let opened = open_or_create(&place(&path), &FileOptions::default(), &|db| {
+    let opened = open_or_create(&location(&path), &FileOptions::default(), &|db| {
         let draft = folder.path().join(&names(folder.path())[0]);
         assert_eq!(fs::metadata(draft).unwrap().permissions().mode() & 0o777, 0o600);
         squares(db)
@@ -52,7 +52,7 @@ fn only_the_owner_may_read_and_write_it() {
 fn a_name_appears_only_when_its_contents_are_complete() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
-    open_or_create(&place(&path), &FileOptions::default(), &|db| {
+    open_or_create(&location(&path), &FileOptions::default(), &|db| {
         assert!(!path.exists());
         squares(db)
     })
@@ -65,9 +65,9 @@ fn a_failed_creation_leaves_nothing() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("jobs.redb");
     let error =
-        open_or_create(&place(&path), &FileOptions::default(), &|_| Err(Error::invalid("not today"))).unwrap_err();
+        open_or_create(&location(&path), &FileOptions::default(), &|_| Err(Error::invalid("not today"))).unwrap_err();
     assert_eq!(error.to_string(), "not today");
-    let error = open_or_create(&place(&path), &FileOptions::default(), &|_| panic!("not today")).unwrap_err();
+    let error = open_or_create(&location(&path), &FileOptions::default(), &|_| panic!("not today")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupted);
     assert_eq!(names(folder.path()), [""; 0]);
 }
@@ -80,7 +80,7 @@ fn two_first_starts_end_up_with_one_file() {
         let (begin, filled) = (Barrier::new(2), AtomicUsize::new(0));
         let start = || {
             begin.wait();
-            open_or_create(&place(&path), &shared(Sharing::Writers), &|db| {
+            open_or_create(&location(&path), &shared(Sharing::Writers), &|db| {
                 filled.fetch_add(1, SeqCst);
                 if round % 2 == 0 {
                     // Both are in the middle of it at the same time.

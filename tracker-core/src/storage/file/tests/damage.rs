@@ -24,7 +24,7 @@ fn truncated_file_is_reported_or_complete() {
             fs::write(&path, &whole[..length]).unwrap();
             let error = open(&path, &options).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupted, "{length} bytes: {error}");
-            let looked = catch_redb_panic("looking", || all_squares(&inspect(&place(&path), &options)?));
+            let looked = catch_redb_panic("looking", || all_squares(&inspect(&location(&path), &options)?));
             assert_eq!(looked.unwrap_err().kind(), ErrorKind::Corrupted, "{length} bytes");
         }
     }
@@ -69,7 +69,7 @@ fn flipped_bytes_never_get_past_the_check() {
             let opened = open(&path, &checked())?;
             add(&opened.db, 500);
             let count = all_squares(&opened.db);
-            close(&place(&path), opened.db)?;
+            close(&location(&path), opened.db)?;
             count
         });
         match read {
@@ -104,7 +104,7 @@ fn inspection_of_flipped_bytes_never_panics() {
         let at = if dice.below(3) == 0 { dice.below(320) } else { used[dice.below(used.len())] };
         bytes[at] ^= 1 << dice.below(8);
         fs::write(&path, bytes).unwrap();
-        if let Ok(looked) = inspect(&place(&path), &shared(Sharing::Readers)) {
+        if let Ok(looked) = inspect(&location(&path), &shared(Sharing::Readers)) {
             let _ = catch_redb_panic("reading", || {
                 let tx = looked.begin_read()?;
                 tx.open_table(NUMBERS)?.iter()?.try_for_each(|entry| entry.map(drop))?;

@@ -27,8 +27,10 @@ fn closed_file_is_inspected_without_a_write() {
         let path = folder.path().join("jobs.redb");
         drop(open(&path, &shared(sharing)).unwrap());
         let before = fs::read(&path).unwrap();
-        let (one, two) =
-            (inspect(&place(&path), &shared(sharing)).unwrap(), inspect(&place(&path), &shared(sharing)).unwrap());
+        let (one, two) = (
+            inspect(&location(&path), &shared(sharing)).unwrap(),
+            inspect(&location(&path), &shared(sharing)).unwrap(),
+        );
         assert_eq!(all_squares(&one).unwrap(), 500);
         assert_eq!(all_squares(&two).unwrap(), 500);
         drop((one, two));
@@ -42,7 +44,7 @@ fn shared_file_is_inspected_beside_its_writers() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("jobs.redb");
         let live = open(&path, &shared(sharing)).unwrap();
-        let looked = inspect(&place(&path), &shared(sharing));
+        let looked = inspect(&location(&path), &shared(sharing));
         if sharing == Sharing::Exclusive {
             assert_eq!(looked.map(drop).unwrap_err().kind(), ErrorKind::Busy);
             continue;
@@ -59,7 +61,7 @@ fn after_an_unclean_end_it_is_repaired_first() {
         for sharing in ALL {
             let (_folder, path) = unclean(left_by);
             assert!(matches!(shared(sharing).builder().open_read_only(&path), Err(redb::DatabaseError::RepairAborted)));
-            let looked = inspect(&place(&path), &shared(sharing)).unwrap();
+            let looked = inspect(&location(&path), &shared(sharing)).unwrap();
             assert_eq!(all_squares(&looked).unwrap(), 520);
             drop(looked);
             assert!(shared(sharing).builder().open_read_only(&path).is_ok());
@@ -94,7 +96,7 @@ fn while_another_repairs_it_the_inspector_waits() {
     let (_folder, path) = unclean(Sharing::Readers);
     std::thread::scope(|scope| {
         let looking: Vec<_> =
-            (0..4).map(|_| scope.spawn(|| inspect(&place(&path), &shared(Sharing::Readers)))).collect();
+            (0..4).map(|_| scope.spawn(|| inspect(&location(&path), &shared(Sharing::Readers)))).collect();
         for looked in looking {
             assert_eq!(all_squares(&looked.join().unwrap().unwrap()).unwrap(), 520);
         }

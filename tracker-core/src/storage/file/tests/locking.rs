@@ -43,10 +43,10 @@ fn it_can_be_reopened_as_soon_as_the_old_handle_is_gone() {
         let path = folder.path().join("jobs.redb");
         let opened = open(&path, &shared(sharing)).unwrap();
         if sharing != Sharing::Writers {
-            let error = open_existing(&place(&path), &shared(sharing)).unwrap_err();
+            let error = open_existing(&location(&path), &shared(sharing)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Busy);
         }
-        close(&place(&path), opened.db).unwrap();
-        assert_eq!(all_squares(&open_existing(&place(&path), &shared(sharing)).unwrap()).unwrap(), 500);
+        close(&location(&path), opened.db).unwrap();
+        assert_eq!(all_squares(&open_existing(&location(&path), &shared(sharing)).unwrap()).unwrap(), 500);
     }
 }

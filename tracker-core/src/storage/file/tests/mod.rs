@@ -20,7 +20,7 @@ const NUMBERS: TableDefinition<u64, u64> = TableDefinition::new("numbers");
 
 const ALL: [Sharing; 3] = [Sharing::Exclusive, Sharing::Readers, Sharing::Writers];
 
-fn place(path: &Path) -> Location {
+fn location(path: &Path) -> Location {
     Location::Path(path.to_owned())
 }
 
@@ -64,7 +64,7 @@ fn all_squares(db: &impl ReadableDatabase) -> Result<u64> {
 }
 
 fn open(path: &Path, options: &FileOptions) -> Result<OpenedFile> {
-    open_or_create(&place(path), options, &squares)
+    open_or_create(&location(path), options, &squares)
 }
 
 fn refusal(path: &Path) -> Error {
