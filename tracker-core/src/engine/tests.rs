@@ -67,8 +67,8 @@ impl File {
         self.tracker.shared.engine.call(TaskCommand::new(self.kind.id, target, command)).unwrap();
     }
 
-    fn read<R>(&self, look: impl Fn(&mut Tables<Reading<'_>>) -> crate::Result<R>) -> R {
-        self.tracker.shared.engine.read(look).unwrap()
+    fn read<R>(&self, work: impl Fn(&mut Tables<Reading<'_>>) -> crate::Result<R>) -> R {
+        self.tracker.shared.engine.read(work).unwrap()
     }
 
     fn now(&self) -> Micros {
@@ -82,8 +82,8 @@ impl File {
     }
 }
 
-fn tasks(places: Vec<ClaimKey>) -> Vec<TaskRef> {
-    places.into_iter().map(ClaimKey::task).collect()
+fn tasks(claim_keys: Vec<ClaimKey>) -> Vec<TaskRef> {
+    claim_keys.into_iter().map(ClaimKey::task).collect()
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn limit_queue_holds_due_tasks_but_not_those_with_dependencies() {
     file.submit("waits", 0, None, &["first"]);
     let queued = file.read(|rows| {
         let keys = rows.limit_queues()?.rows()?;
-        keys.map(|row| Ok(keys::limit_queue_place(file.kind.id, row?.0.value()).unwrap()))
+        keys.map(|row| Ok(keys::limit_queue_claim_key(file.kind.id, row?.0.value()).unwrap()))
             .collect::<crate::Result<Vec<_>>>()
     });
     let queued: Vec<_> = queued.into_iter().map(|key| (key.task(), key.at)).collect();

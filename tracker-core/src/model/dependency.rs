@@ -1,5 +1,5 @@
-//! `Dependency` names a task or batch that another task waits for. Made by `api/dependencies`; read by users, `model/transition/explain`
-//! and `portable/dependency`; plain data.
+//! `Dependency` names a task or batch that another task waits for. Made by `api/dependencies`; read by users, `api/batch`, which names tasks
+//! with `TaskName`, `model/transition/explain` and `portable/dependency`; plain data.
 
 use std::fmt;
 
@@ -61,5 +61,5 @@ impl fmt::Display for DependencyTarget {
     }
 }
 
-/// How many of those a task waits for are named in its explanation.
-pub(crate) const SOME: usize = 10;
+/// The most dependencies that an explanation of a waiting task names.
+pub(crate) const NAMED_MAX: usize = 10;

@@ -1,5 +1,5 @@
-//! Defines the tables of a tracker file. Their names start with `tracker.`, a prefix that user tables cannot have. Used by
-//! `storage/tables`, `storage/raw_rows`, `maintenance/verify`, `maintenance/recover` and `api/redb_store`. Constants.
+//! Defines the tables of a tracker file. Their names start with `tracker.`, a prefix that user tables cannot have. Used by `storage/tables`,
+//! `storage/read`, `storage/raw_rows`, `maintenance/verify`, `maintenance/recover` and `api/redb_store`. Constants.
 
 use redb::{Key, TableDefinition, Value};
 
@@ -97,9 +97,9 @@ pub(crate) const THROTTLES: Definition<Bytes, Bytes> = Definition::new("tracker.
 /// The end of the period of an accepted submit, its kind and its throttle key.
 pub(crate) const THROTTLE_ENDS: Definition<Bytes, ()> =
     Definition::new("tracker.throttle_ends", StoreTable::ThrottleEnds);
-/// In kinds with a limit or needs: kind, limit key, then the place in the claim order, of each task that claims may start.
+/// In kinds with a limit or needs: kind, limit key, then the claim key, of each task that claims may start.
 pub(crate) const LIMIT_QUEUES: Definition<Bytes, ()> = Definition::new("tracker.limit_queues", StoreTable::LimitQueues);
-/// In kinds with a limit or needs: the places of the eligible heads -> the limit key.
+/// In kinds with a limit or needs: the claim keys of the eligible heads -> the limit key.
 pub(crate) const LIMIT_HEADS: Definition<Fixed<{ ClaimKey::LEN }>, Bytes> =
     Definition::new("tracker.limit_heads", StoreTable::LimitHeads);
 /// In kinds with a limit or needs: kind and limit key -> number of tasks in progress.

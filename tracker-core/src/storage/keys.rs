@@ -18,7 +18,7 @@ pub(crate) struct AttemptKey {
     pub fence: u64,
 }
 
-/// A place in the claim order.
+/// A key of the claim order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ClaimKey {
     pub kind: u32,
@@ -32,7 +32,7 @@ pub(crate) struct ClaimKey {
     pub seq: u64,
 }
 
-/// A place in the order of last changes.
+/// A key of the order of last changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct UpdatedKey {
     pub kind: u32,
@@ -265,10 +265,10 @@ pub(crate) fn limit_prefix(kind: u32, value: &[u8]) -> Vec<u8> {
     [&kind.to_be_bytes()[..], &length, value].concat()
 }
 
-/// A key in the queue of a limit key: its prefix, then the place in the claim order without its kind.
-pub(crate) fn limit_queue_key(prefix: &[u8], place: ClaimKey) -> Vec<u8> {
-    let [_, _, _, _, place @ ..] = place.pack();
-    [prefix, &place].concat()
+/// A key in the queue of a limit key: its prefix, then the claim key without its kind.
+pub(crate) fn limit_queue_key(prefix: &[u8], claim_key: ClaimKey) -> Vec<u8> {
+    let [_, _, _, _, after_kind @ ..] = claim_key.pack();
+    [prefix, &after_kind].concat()
 }
 
 /// A list of class heads. A class is the tasks of a kind with the same limited values and needs; its head is the first of them. The
@@ -297,7 +297,7 @@ pub(crate) fn head_lists_prefix(kind: u32, list: HeadList) -> Vec<u8> {
 }
 
 /// The start of all keys of a list of one limited value: kind, list, number of the limit, then the value after its length. The amounts of
-/// the head's needs and its place in the claim order without the kind follow. The ready list has one value: limit 0, and no bytes.
+/// the head's needs and its claim key without the kind follow. The ready list has one value: limit 0, and no bytes.
 pub(crate) fn head_list_prefix(kind: u32, list: HeadList, limit: u16, value: &[u8]) -> Vec<u8> {
     let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();
     [&head_lists_prefix(kind, list)[..], &limit.to_be_bytes(), &length, value].concat()
@@ -310,7 +310,7 @@ pub(crate) struct HeadListKey<'k> {
     pub limit: u16,
     pub value: &'k [u8],
     pub amounts: &'k [u8],
-    pub place: ClaimKey,
+    pub head: ClaimKey,
 }
 
 impl<'k> HeadListKey<'k> {
@@ -326,16 +326,16 @@ impl<'k> HeadListKey<'k> {
             limit: u16::from_be_bytes(*limit),
             value,
             amounts: rest.get(..amounts)?,
-            place: limit_queue_place(u32::from_be_bytes(*kind), rest)?,
+            head: limit_queue_claim_key(u32::from_be_bytes(*kind), rest)?,
         })
     }
 }
 
-/// The place in the claim order that a key in the queue of a limit key names.
-pub(crate) fn limit_queue_place(kind: u32, key: &[u8]) -> Option<ClaimKey> {
-    let place: &[u8; ClaimKey::LEN - 4] = key.last_chunk()?;
+/// The claim key that a key in the queue of a limit key ends with.
+pub(crate) fn limit_queue_claim_key(kind: u32, key: &[u8]) -> Option<ClaimKey> {
+    let after_kind: &[u8; ClaimKey::LEN - 4] = key.last_chunk()?;
     let mut bytes = [0; ClaimKey::LEN];
-    *kind.write(&mut bytes).first_chunk_mut()? = *place;
+    *kind.write(&mut bytes).first_chunk_mut()? = *after_kind;
     Some(ClaimKey::unpack(&bytes))
 }
 
@@ -366,11 +366,13 @@ mod tests {
             assert_eq!(UpdatedKey::unpack(&updated.pack()), updated);
             let run = AttemptKey { task: key.task(), fence: key.seq };
             assert_eq!(AttemptKey::unpack(&run.pack()), run);
-            assert_eq!(limit_queue_place(key.kind, &limit_queue_key(&limit_prefix(key.kind, b"a"), key)), Some(key));
+            assert_eq!(
+                limit_queue_claim_key(key.kind, &limit_queue_key(&limit_prefix(key.kind, b"a"), key)),
+                Some(key)
+            );
             let prefix = head_list_prefix(key.kind, HeadList::Blocked, 3, b"a");
             let listed = limit_queue_key(&[&prefix[..], b"12345678"].concat(), key);
-            let parts =
-                HeadListKey { list: HeadList::Blocked, limit: 3, value: b"a", amounts: b"12345678", place: key };
+            let parts = HeadListKey { list: HeadList::Blocked, limit: 3, value: b"a", amounts: b"12345678", head: key };
             assert_eq!(HeadListKey::split(&listed), Some(parts));
             let count = CountKey { kind: key.kind, code: key.code };
             assert_eq!(CountKey::unpack(&count.pack()), count);

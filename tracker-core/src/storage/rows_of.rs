@@ -1,6 +1,6 @@
 //! `rows_of` is the only function that derives rows. All rows of the order, listing, key, batch and limit tables that belong to a task, but
-//! those of `tracker.head_lists`, follow from its kind, its header and the keys of its payload. Called by `storage`,
-//! `engine/writer/rebuild` and `maintenance/verify`; pure.
+//! those of `tracker.head_lists`, follow from its kind, its header and the keys of its payload. Called by `storage`, `engine/writer/rebuild` and
+//! `maintenance/verify`; pure.
 
 #[cfg(test)]
 mod tests;
@@ -171,8 +171,8 @@ pub(crate) fn needs_keys(kind: &Kind, task: TaskRef, old: &Header, new: &Header)
 }
 
 /// The key of a task in the queue of its limit key.
-pub(crate) fn limit_queue_row(kind: &Kind, limit_key: &[u8], place: ClaimKey) -> Vec<u8> {
-    keys::limit_queue_key(&keys::limit_prefix(kind.id, limit_key), place)
+pub(crate) fn limit_queue_row(kind: &Kind, limit_key: &[u8], claim_key: ClaimKey) -> Vec<u8> {
+    keys::limit_queue_key(&keys::limit_prefix(kind.id, limit_key), claim_key)
 }
 
 /// Finds the eligible heads of a limit key: the first task of its queue for each status and priority; none while the limit is reached.
@@ -188,9 +188,9 @@ impl EligibleHeads {
         Self { is_full, last: None }
     }
 
-    /// Whether the next place is that of an eligible head. Takes the places of the queue in ascending order.
-    pub(crate) fn is_next_head(&mut self, place: ClaimKey) -> bool {
-        let group = Some((place.code, place.rank));
+    /// Whether the next task of the queue is an eligible head. Takes the claim keys of the queue in ascending order.
+    pub(crate) fn is_next_head(&mut self, next: ClaimKey) -> bool {
+        let group = Some((next.code, next.rank));
         let is_first = self.last != group;
         self.last = group;
         is_first && !self.is_full

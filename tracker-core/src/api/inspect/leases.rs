@@ -44,7 +44,7 @@ impl<T: Schema> Tasks<T> {
             let kind = self.kind_in(rows)?;
             let mut keys = Vec::new();
             for status in kind.graph.statuses().iter().filter(|status| status.role == Role::InProgress) {
-                keys.extend(rows.first_places(kind.id, status.code, most)?);
+                keys.extend(rows.first_claim_keys(kind.id, status.code, most)?);
             }
             keys.sort_unstable_by_key(|key| (key.at, key.seq));
             keys.truncate(most);

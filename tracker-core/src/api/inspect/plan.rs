@@ -1,12 +1,12 @@
 //! `Plan` lists the tasks that the next claims would start, and states why others would not start. Called by users, `tracker-cli` and
-//! `tracker-web`, for the oldest waiting task by `gauges` and `metrics`, and for counts up to a bound by `api/query`; writes nothing.
+//! `tracker-web`, for the oldest waiting task by `metrics`, and for counts up to a bound by `api/query`; writes nothing.
 
 use chrono::{DateTime, Utc};
 
 use crate::{
     api::{schema::Schema, tasks::Tasks},
     model::{
-        dependency::SOME,
+        dependency::NAMED_MAX,
         error::Result,
         kind::Kind,
         status::StatusInfo,
@@ -167,7 +167,7 @@ impl<T: Schema> Tasks<T> {
             let kind = self.kind_in(rows)?;
             let mut waiting = Vec::new();
             for code in startable(&kind) {
-                waiting.extend(rows.first_places(kind.id, code, most)?);
+                waiting.extend(rows.first_claim_keys(kind.id, code, most)?);
             }
             waiting.sort_unstable_by_key(|key| key.order());
             waiting.truncate(most);
@@ -253,7 +253,7 @@ impl Drawn<'_> {
         }
         let waits = startable(self.kind).contains(&code);
         if !waits && status_order(&self.kind.graph, code) != StatusOrder::Leased {
-            let first = rows.first_places(kind, code, 1)?;
+            let first = rows.first_claim_keys(kind, code, 1)?;
             return self.put_by(rows, status, BoundedCount::exactly(all), first.first().copied());
         }
         let WaitingCounts { due, later, behind, paused, never } = rows.waiting(kind, code, self.now, COUNTED)?;
@@ -284,7 +284,8 @@ impl Drawn<'_> {
     ) -> Result<()> {
         let Some(first) = first else { return Ok(()) };
         let Some(header) = rows.header(first.task())? else { return Ok(()) };
-        let dependencies = if header.waits > 0 { rows.named_dependencies(first.task(), SOME)? } else { Vec::new() };
+        let dependencies =
+            if header.waits > 0 { rows.named_dependencies(first.task(), NAMED_MAX)? } else { Vec::new() };
         let context = StartContext { paused: self.kind.paused, dependencies, ..StartContext::default() };
         let why = self.kind.rules(self.now).explain(&header, &context);
         let example = rows.task_row(first.task())?.id;

@@ -1,5 +1,5 @@
-//! `Search` holds the filters of a query, and walks over the rows that they select. Called by `api/query`, `api/inspect/errors` and
-//! `api/inspect/throughput`; writes nothing.
+//! `Search` holds the filters of a query, and walks over the rows that they select. Called by `api/query`, `api/inspect/query`,
+//! `api/inspect/errors` and `api/inspect/throughput`; writes nothing.
 
 use crate::{
     model::{
@@ -115,13 +115,13 @@ impl Search {
             let next = if found.len() >= self.limit { found.last().map(|(position, _)| *position) } else { None };
             return Ok((found, next));
         }
-        let (mut found, mut after, mut looked) = (Vec::new(), self.after, 0);
+        let (mut found, mut after, mut examined) = (Vec::new(), self.after, 0);
         while found.len() < self.limit {
             let chunk = self.candidates(rows, kind, &condition, after, CHUNK)?;
             let last = chunk.len() < CHUNK;
             for (position, task) in chunk {
                 after = Some(position);
-                looked += 1;
+                examined += 1;
                 if self.matches(rows, &condition, task)? {
                     found.push((position, task));
                     if found.len() >= self.limit {
@@ -132,7 +132,7 @@ impl Search {
             if last {
                 return Ok((found, None));
             }
-            if looked >= EXAMINED_MAX {
+            if examined >= EXAMINED_MAX {
                 break;
             }
         }
@@ -222,7 +222,7 @@ impl Search {
         }
         let mut found = Vec::new();
         for code in condition.codes_of(&kind.graph) {
-            for key in rows.places_of(kind.id, code)? {
+            for key in rows.claim_keys_of(kind.id, code)? {
                 found.push(((0, key.seq), key.task()));
             }
         }
@@ -253,26 +253,26 @@ impl Search {
         Ok(named)
     }
 
-    /// The next `most` tasks of an index in the order of submission, in which the index has them. Looks at no more than `looks` tasks of
-    /// each value, and then gives the place where it stopped.
+    /// The next `most` tasks of an index in the order of submission, in which the index has them. Examines no more than `examined_max` tasks
+    /// of each value, and then returns the position where it stopped.
     fn by_index(
         &self,
         rows: &mut Tables<Reading<'_>>,
         kind: &Kind,
         (field, values): (&str, &[Vec<u8>]),
         (condition, after): (&Condition, Option<ListingPosition>),
-        (most, looks): (usize, usize),
+        (most, examined_max): (usize, usize),
     ) -> Result<Found> {
         let number = kind.index_number(field)?;
         let (mut found, mut stops) = (Vec::new(), Vec::new());
         for value in values {
-            let (mut beyond, mut wanted, mut looked) = (after.map(|(_, seq)| seq), most, 0);
+            let (mut beyond, mut wanted, mut examined) = (after.map(|(_, seq)| seq), most, 0);
             while wanted > 0 {
                 let part = wanted.min(CHUNK);
                 let seqs = rows.with_index_beyond((kind.id, number, value), beyond, self.newest_first, part)?;
                 let is_last = seqs.len() < part;
                 beyond = seqs.last().copied().or(beyond);
-                looked += seqs.len();
+                examined += seqs.len();
                 if let ([_], true, None) = (values, seqs.is_empty(), beyond) {
                     rows.check_index_type(kind, field, number, value)?;
                 }
@@ -286,7 +286,7 @@ impl Search {
                 if is_last {
                     break;
                 }
-                if looked >= looks {
+                if examined >= examined_max {
                     stops.extend(beyond);
                     break;
                 }

@@ -1,5 +1,5 @@
 //! Reads single tasks and counters: by id, by unique key, counts, `explain`, positions in the claim order. Called by users, `tracker-cli`,
-//! `tracker-web`, `api/inspect` and `api/live`; writes nothing.
+//! `tracker-web`, `api/inspect`, `api/tasks/start` and `api/live`; writes nothing.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::{
     __private::join_encoded,
     api::{query::Query, record::Record, schema::Schema},
     model::{
-        dependency::SOME,
+        dependency::NAMED_MAX,
         error::{Error, Result},
         status::{Role, TaskStatus},
         task::{IndexValue, TaskId, TaskKey},
@@ -180,17 +180,17 @@ impl<T: Schema> Tasks<T> {
             let header =
                 rows.header(task)?.ok_or_else(|| kind.refuse(id.clone(), crate::model::error::Reason::NotFound))?;
             let header = self.with_renewed_lease(&kind.rules(now), header);
-            let place = order_keys(&kind.graph, task, &header).claim_order;
+            let claim_key = order_keys(&kind.graph, task, &header).claim_order;
             let step = kind.rules(now).status(&header).map_or(0, |status| status.step);
             // A task that waits in the last status of a step is claimed by the next step.
             let starts = |step: &u16| kind.graph.startable(*step).contains(&header.code);
             let step = [step, step.saturating_add(1)].into_iter().find(starts).unwrap_or(step);
             let codes = kind.graph.startable(step);
-            let ahead = if header.lease.is_none() { rows.count_before(place, &codes, now)? } else { 0 };
+            let ahead = if header.lease.is_none() { rows.count_before(claim_key, &codes, now)? } else { 0 };
             let running = kind.graph.code(step, Role::InProgress);
             let counts = rows.counts_of(self.kind)?;
             let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
-            let dependencies = if header.waits > 0 { rows.named_dependencies(task, SOME)? } else { Vec::new() };
+            let dependencies = if header.waits > 0 { rows.named_dependencies(task, NAMED_MAX)? } else { Vec::new() };
             let blocking = rows.blocking_limit(&kind, task)?;
             let (opens, in_progress) = (rows.rate_opens(&kind, now)?, kind.in_progress(&counts));
             let (shared_limit, lacking) = (rows.reached_shared_limit(&kind)?, rows.lacking(&kind, task)?);

@@ -1,5 +1,5 @@
-//! Checks the lists of class heads in kinds with several limits: a class is the tasks with the same limited values and needs, its head the
-//! first of them. Which list a head is in depends on earlier claims and cannot be computed again, so this checks the rules that
+//! Checks the lists of class heads in kinds with several limits: a class is the tasks with the same limited values and needs, its head the first
+//! of them. Which list a head is in depends on earlier claims and cannot be computed again, so this checks the rules that
 //! `storage/write/head_lists.rs` states. Called by `verify`; reads only.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,21 +38,24 @@ pub(super) fn check(
         found.add(TABLE, format!("{key:?} belongs to no task"));
     }
     for key in expected {
-        let Some(HeadListKey { list: HeadList::Blocked, limit, value, amounts, place }) = HeadListKey::split(&key)
+        let Some(HeadListKey { list: HeadList::Blocked, limit, value, amounts, head: blocked }) =
+            HeadListKey::split(&key)
         else {
             continue;
         };
-        let Some(kind) = kinds.get(place.kind) else { continue };
+        let Some(kind) = kinds.get(blocked.kind) else { continue };
         let limited = LimitedValue { limit, value };
-        let range =
-            (ClaimKey::first(place.kind, place.code, place.rank), ClaimKey::last(place.kind, place.code, place.rank));
+        let range = (
+            ClaimKey::first(blocked.kind, blocked.code, blocked.rank),
+            ClaimKey::last(blocked.kind, blocked.code, blocked.rank),
+        );
         let first = rows.first_listed(kind, (HeadList::Blocked, limited), amounts, range)?;
-        if first.is_none_or(|(first, _)| first != place) || rows.is_blocked_by(kind, limited, place)? {
+        if first.is_none_or(|(first, _)| first != blocked) || rows.is_blocked_by(kind, limited, blocked)? {
             continue;
         }
         // No error if an earlier ready head has the same value: claims look at that one first.
         let has_same_priority =
-            |head: &ClaimKey| (head.kind, head.code, head.rank) == (place.kind, place.code, place.rank);
+            |head: &ClaimKey| (head.kind, head.code, head.rank) == (blocked.kind, blocked.code, blocked.rank);
         let is_ready_and_earlier = |(head, class): (&ClaimKey, &Vec<u8>)| {
             let class = LimitClass::unpack(kind, class);
             has_same_priority(head)
@@ -60,7 +63,7 @@ pub(super) fn check(
                 && class.limited().any(|other| other == limited)
                 && listed.contains_key(&listed_key(kind, HeadList::Ready, READY, amounts, *head))
         };
-        if !heads.range(range.0..place).any(is_ready_and_earlier) {
+        if !heads.range(range.0..blocked).any(is_ready_and_earlier) {
             found.add(TABLE, format!("{key:?} waits for a value that has room"));
         }
     }

@@ -24,7 +24,7 @@ pub(super) enum HeadSource {
     Tasks(usize),
 }
 
-/// Calls `take` with the kind, the place and the limit key of each head.
+/// Calls `take` with the kind, the claim key and the limit key of each head.
 pub(super) fn each_head(
     rows: &mut Tables<Reading<'_>>,
     source: HeadSource,
@@ -47,7 +47,7 @@ fn each_head_of_queues(rows: &mut Tables<Reading<'_>>, take: Take<'_>) -> Result
     for row in queues.rows()? {
         let key = row?.0;
         let key = key.value();
-        let Some((kind, prefix, limit_key, place)) = split(key) else { continue };
+        let Some((kind, prefix, limit_key, claim_key)) = split(key) else { continue };
         let Some(kind) = kinds.get(kind) else { continue };
         if current.as_ref().is_none_or(|(current, _)| current != prefix) {
             let mut tasks = 0;
@@ -61,28 +61,28 @@ fn each_head_of_queues(rows: &mut Tables<Reading<'_>>, take: Take<'_>) -> Result
             current = Some((prefix.to_vec(), EligibleHeads::new(kind, limit_key, tasks)));
         }
         if let Some((_, heads)) = &mut current
-            && heads.is_next_head(place)
+            && heads.is_next_head(claim_key)
         {
-            take(kind, place, limit_key);
+            take(kind, claim_key, limit_key);
         }
     }
     Ok(())
 }
 
-/// The kind, the prefix, the limit key and the place of a key in a limit queue.
+/// The kind, the prefix, the limit key and the claim key of a key in a limit queue.
 fn split(key: &[u8]) -> Option<(u32, &[u8], &[u8], ClaimKey)> {
     let kind = u32::from_be_bytes(*key.first_chunk()?);
-    let place = keys::limit_queue_place(kind, key)?;
+    let claim_key = keys::limit_queue_claim_key(kind, key)?;
     let (prefix, _) = key.split_at_checked(key.len().checked_sub(ClaimKey::LEN - size_of::<u32>())?)?;
     let limit_key = prefix.get(keys::limit_prefix(kind, &[]).len()..)?;
-    Some((kind, prefix, limit_key, place))
+    Some((kind, prefix, limit_key, claim_key))
 }
 
 /// The tasks of a limit key.
 #[derive(Default)]
 struct LimitKey {
     in_use: u64,
-    /// The first place of each status and priority.
+    /// The first claim key of each status and priority.
     first: BTreeMap<(i32, u8), ClaimKey>,
 }
 
@@ -97,8 +97,8 @@ fn each_head_of_tasks(rows: &mut Tables<Reading<'_>>, most: usize, take: Take<'_
             let (limit_keys, end) = limit_keys(rows, kind, first, most)?;
             for ((_, key), LimitKey { in_use, first }) in &limit_keys {
                 let mut heads = EligibleHeads::new(kind, key, *in_use);
-                for place in first.values().filter(|place| heads.is_next_head(**place)) {
-                    take(kind, *place, key);
+                for first in first.values().filter(|first| heads.is_next_head(**first)) {
+                    take(kind, *first, key);
                 }
             }
             from = end;
@@ -122,9 +122,9 @@ fn limit_keys(rows: &mut Tables<Reading<'_>>, kind: &Kind, from: u64, most: usiz
         }
         let limit_key = found.entry((hash, keys.limit_key.into_owned())).or_default();
         match derived.limit {
-            LimitState::Queued(place) => {
-                let first = limit_key.first.entry((place.code, place.rank)).or_insert(place);
-                *first = place.min(*first);
+            LimitState::Queued(claim_key) => {
+                let first = limit_key.first.entry((claim_key.code, claim_key.rank)).or_insert(claim_key);
+                *first = claim_key.min(*first);
             }
             _ => limit_key.in_use += 1,
         }

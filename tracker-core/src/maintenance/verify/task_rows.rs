@@ -1,5 +1,4 @@
-//! Derives the rows that follow from the tasks, from headers and payloads, and gives them to a sink. Called by `verify/mod.rs`; writes no
-//! row.
+//! Derives the rows that follow from the tasks, from headers and payloads, and gives them to a sink. Called by `verify/mod.rs`; writes no row.
 
 use super::{
     Found,
@@ -149,8 +148,8 @@ fn expect_derived(sink: &mut impl RowSink, kind: &Kind, task: TaskRef, rows: &De
     }
     match rows.limit {
         LimitState::NotCounted => {}
-        LimitState::Queued(place) => {
-            sink.expect(Comparison::LimitQueues, &limit_queue_row(kind, &keys.limit_key, place), RowContent::Key);
+        LimitState::Queued(claim_key) => {
+            sink.expect(Comparison::LimitQueues, &limit_queue_row(kind, &keys.limit_key, claim_key), RowContent::Key);
         }
         LimitState::InProgress => {
             for key in kind.in_use_keys(&keys.limit_key) {

@@ -1,6 +1,6 @@
 //! Reads the claim order: the next task, also of the eligible heads, the first lease to expire, and positions. Called by `engine/action`,
-//! `engine/writer/leases`, `api/tasks/lookup`, `portable/export` and `storage/read`. Writes no row; a writing unit of work on a store locks
-//! the rows that it loads.
+//! `engine/writer/leases`, `api/tasks/lookup`, `portable/export` and `storage/read`. Writes no row; a writing unit of work on a store locks the
+//! rows that it loads.
 
 use std::{cmp::Ordering, ops::RangeBounds};
 
@@ -31,7 +31,7 @@ pub(crate) enum Ready {
 }
 
 /// The ranges of the claim order that a claim of up to `most` tasks reads: the leases that have expired by `now`, and the first tasks of these statuses.
-/// First place, last place, number of tasks.
+/// First claim key, last claim key, number of tasks.
 pub(super) fn claim_ranges(
     kind: &Kind,
     codes: &[i32],
@@ -48,8 +48,8 @@ pub(super) fn claim_ranges(
 }
 
 impl<S: Source> Tables<S> {
-    /// The places of a range of the claim order.
-    pub(crate) fn places(
+    /// The keys of a range of the claim order.
+    pub(crate) fn claim_keys(
         &mut self,
         range: impl RangeBounds<ClaimKey>,
     ) -> Result<impl Iterator<Item = Result<ClaimKey>>> {
@@ -58,12 +58,12 @@ impl<S: Source> Tables<S> {
         Ok(rows.map(|row| Ok(ClaimKey::unpack(row?.0.value()))))
     }
 
-    /// The first place of the claim order between two places.
+    /// The first key of the claim order between two keys, both included.
     pub(crate) fn first_between(&mut self, from: ClaimKey, to: ClaimKey) -> Result<Option<ClaimKey>> {
-        self.places(from..=to)?.next().transpose()
+        self.claim_keys(from..=to)?.next().transpose()
     }
 
-    /// The first eligible head between two places.
+    /// The first eligible head between two claim keys, both included.
     fn first_eligible(&mut self, from: ClaimKey, to: ClaimKey) -> Result<Option<ClaimKey>> {
         let first =
             Rows::of("tracker.limit_heads", self.limit_heads()?, from.pack()..=to.pack())?.next().transpose()?;
@@ -106,7 +106,7 @@ impl<S: Source> Tables<S> {
         let mut soonest: Option<Micros> = None;
         for &code in codes {
             let mut rank = 0;
-            // One read per priority that is in use, because its first place has its first due time.
+            // One read per priority that is in use, because its first key has its first due time.
             while let Some(key) = first(self, ClaimKey::first(kind, code, rank), ClaimKey::last(kind, code, u8::MAX))? {
                 if key.at <= now {
                     if best.is_none_or(|best| key.order() < best.order()) {
@@ -135,7 +135,7 @@ impl<S: Source> Tables<S> {
         let mut first: Option<ClaimKey> = None;
         for &code in codes {
             let range = ClaimKey::first(kind, code, rank)..=ClaimKey::last_at(kind, code, rank, LATEST);
-            for key in self.places(range)?.take(2) {
+            for key in self.claim_keys(range)?.take(2) {
                 let key = key?;
                 if key.task() != except && first.is_none_or(|first| key.order() < first.order()) {
                     first = Some(key);
@@ -181,7 +181,7 @@ impl<S: Source> Tables<S> {
         for &code in codes {
             let first = ClaimKey { place: window.first, ..ClaimKey::first_at(kind, code, rank, at) };
             let last = ClaimKey { place: window.last, ..ClaimKey::last_at(kind, code, rank, at) };
-            for key in self.places(first..=last)? {
+            for key in self.claim_keys(first..=last)? {
                 found.extend(Some(key?).filter(|key| key.task() != except));
             }
         }
@@ -198,7 +198,7 @@ impl<S: Source> Tables<S> {
             }
             let (first, last) =
                 (ClaimKey::first(kind.id, status.code, 0), ClaimKey::last(kind.id, status.code, u8::MAX));
-            for key in self.places(first..=last)? {
+            for key in self.claim_keys(first..=last)? {
                 let key = key?;
                 if key.place != place_of_submission(key.seq) {
                     return Ok(true);
@@ -210,7 +210,7 @@ impl<S: Source> Tables<S> {
 
     /// The lease of this in-progress status that runs out first, and when.
     pub(crate) fn first_expiring(&mut self, kind: u32, code: i32, after: Option<ClaimKey>) -> Result<Option<ClaimKey>> {
-        self.first_between(next_place(kind, code, after), ClaimKey::last(kind, code, 0))
+        self.first_between(next_lease_key(kind, code, after), ClaimKey::last(kind, code, 0))
     }
 
     /// The lease of this in-progress status that ran out first, at `now` or before. Reads no other lease, because a store locks the rows that it loads.
@@ -221,22 +221,22 @@ impl<S: Source> Tables<S> {
         now: Micros,
         after: Option<ClaimKey>,
     ) -> Result<Option<ClaimKey>> {
-        self.first_between(next_place(kind, code, after), ClaimKey::last_at(kind, code, 0, now))
+        self.first_between(next_lease_key(kind, code, after), ClaimKey::last_at(kind, code, 0, now))
     }
 
-    /// How many tasks of these statuses come before a place in the claim order.
-    pub(crate) fn count_before(&mut self, place: ClaimKey, codes: &[i32], now: Micros) -> Result<u64> {
+    /// How many tasks of these statuses come before a task in the claim order.
+    pub(crate) fn count_before(&mut self, task: ClaimKey, codes: &[i32], now: Micros) -> Result<u64> {
         let mut ahead = 0;
         for &code in codes {
-            for rank in self.ranks(place.kind, code)? {
-                let first = ClaimKey::first(place.kind, code, rank);
-                let end = match rank.cmp(&place.rank) {
-                    Ordering::Less => ClaimKey::last_at(place.kind, code, rank, now),
-                    Ordering::Equal => ClaimKey { code, ..place },
+            for rank in self.ranks(task.kind, code)? {
+                let first = ClaimKey::first(task.kind, code, rank);
+                let end = match rank.cmp(&task.rank) {
+                    Ordering::Less => ClaimKey::last_at(task.kind, code, rank, now),
+                    Ordering::Equal => ClaimKey { code, ..task },
                     Ordering::Greater => break,
                 };
-                for place in self.places(first..end)? {
-                    place?;
+                for key in self.claim_keys(first..end)? {
+                    key?;
                     ahead += 1;
                 }
             }
@@ -245,8 +245,8 @@ impl<S: Source> Tables<S> {
     }
 }
 
-/// The first place of a lease of an in-progress status, or the one after another place.
-fn next_place(kind: u32, code: i32, after: Option<ClaimKey>) -> ClaimKey {
+/// The first claim key of a lease of an in-progress status, or the one after another claim key.
+fn next_lease_key(kind: u32, code: i32, after: Option<ClaimKey>) -> ClaimKey {
     match after {
         Some(key) => ClaimKey { seq: key.seq.saturating_add(1), ..key },
         None => ClaimKey::first(kind, code, 0),

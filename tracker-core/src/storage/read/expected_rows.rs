@@ -28,7 +28,7 @@ pub(crate) struct ExpectedRows {
     tasks: BTreeSet<TaskRef>,
     ids: BTreeSet<Vec<u8>>,
     unique_keys: BTreeSet<Vec<u8>>,
-    /// By the first place of the range: the last one, and the number of rows.
+    /// By the first claim key of the range: the last one, and the number of rows.
     claims: BTreeMap<ClaimKey, (ClaimKey, usize)>,
 }
 

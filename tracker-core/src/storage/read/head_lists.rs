@@ -1,6 +1,6 @@
-//! Reads the lists of class heads, which kinds with several limits have: what blocks a head, and the first due heads of a list. A head is
-//! the first task of its class for a status and a priority. Called by `engine/action/claim`, `storage/write/head_lists`,
-//! `api/tasks/lookup`, `api/inspect/plan` and `maintenance/verify`; writes no row.
+//! Reads the head lists of kinds with several limits: what blocks a head, and the first due heads of a list. A class is the tasks with the same
+//! limited values and needs, and its head the first of them for a status and a priority. Called by `engine/action/claim`,
+//! `storage/write/head_lists`, `api/tasks/lookup`, `api/inspect/plan` and `maintenance/verify`; writes no row.
 
 use crate::{
     model::{
@@ -40,7 +40,7 @@ pub(crate) struct FirstDue {
     pub later: Vec<ClaimKey>,
 }
 
-/// The key of a head in a list of a limited value.
+/// The stored key of a head in a list of a limited value.
 pub(crate) fn listed_key(
     kind: &Kind,
     list: HeadList,
@@ -57,11 +57,12 @@ pub(crate) const READY: LimitedValue<'static> = LimitedValue { limit: 0, value: 
 
 /// The parts of a key in the lists of class heads.
 pub(crate) fn split_listed(key: &[u8]) -> Result<HeadListKey<'_>> {
-    HeadListKey::split(key).ok_or_else(|| Error::corrupted(TABLE, format_args!("key {key:02x?}"), "it has no place"))
+    HeadListKey::split(key)
+        .ok_or_else(|| Error::corrupted(TABLE, format_args!("key {key:02x?}"), "it has no claim key"))
 }
 
 impl<S: Source> Tables<S> {
-    /// The first head of a list between two places.
+    /// The first head of a list between two claim keys, both included.
     pub(crate) fn first_listed(
         &mut self,
         kind: &Kind,
@@ -69,19 +70,19 @@ impl<S: Source> Tables<S> {
         amounts: &[u8],
         (from, to): (ClaimKey, ClaimKey),
     ) -> Result<Option<(ClaimKey, u32)>> {
-        let bounds = [from, to].map(|place| listed_key(kind, list, value, amounts, place));
+        let bounds = [from, to].map(|head| listed_key(kind, list, value, amounts, head));
         let [first, end] = &bounds;
         let mut rows = self.head_lists()?.range::<&[u8]>(first.as_slice()..=end.as_slice())?;
         let Some(row) = rows.next() else { return Ok(None) };
         let (key, times) = row?;
-        let place = split_listed(key.value())?.place;
-        if place < from || place > to {
-            return Err(Error::corrupted(TABLE, place.task(), "the list is out of order"));
+        let head = split_listed(key.value())?.head;
+        if head < from || head > to {
+            return Err(Error::corrupted(TABLE, head.task(), "the list is out of order"));
         }
-        Ok(Some((place, times.value())))
+        Ok(Some((head, times.value())))
     }
 
-    /// The different needs of the heads of a list. One that is empty in a kind without needs.
+    /// The different amounts that the heads of a list need, each in its stored form. One empty amount in a kind without needs.
     pub(crate) fn listed_amounts(
         &mut self,
         kind: &Kind,
@@ -92,22 +93,22 @@ impl<S: Source> Tables<S> {
             return Ok(vec![Vec::new()]);
         }
         let mut found: Vec<Vec<u8>> = Vec::new();
-        let final_place = ClaimKey::last(kind.id, i32::MAX, u8::MAX);
-        let end = listed_key(kind, list, limited, &vec![u8::MAX; 8 * kind.policy.needs.len()], final_place);
+        let last_key = ClaimKey::last(kind.id, i32::MAX, u8::MAX);
+        let end = listed_key(kind, list, limited, &vec![u8::MAX; 8 * kind.policy.needs.len()], last_key);
         let mut from = keys::head_list_prefix(kind.id, list, limited.limit, limited.value);
         loop {
             let mut rows = self.head_lists()?.range::<&[u8]>(from.as_slice()..end.as_slice())?;
             let Some(row) = rows.next() else { return Ok(found) };
             let amounts = split_listed(row?.0.value())?.amounts.to_vec();
-            if found.last().is_some_and(|former| *former >= amounts) {
+            if found.last().is_some_and(|last| *last >= amounts) {
                 return Err(Error::corrupted(TABLE, format_args!("kind {}", kind.id), "the list is out of order"));
             }
-            from = listed_key(kind, list, limited, &amounts, final_place);
+            from = listed_key(kind, list, limited, &amounts, last_key);
             found.push(amounts);
         }
     }
 
-    /// The first due head of a list in a status. One look per priority that is in use.
+    /// The first due head of a list in a status. Reads one row per priority that is in use.
     pub(crate) fn first_due_listed(
         &mut self,
         kind: &Kind,
@@ -120,15 +121,15 @@ impl<S: Source> Tables<S> {
         let mut rank = Some(0);
         while let Some(first) = rank {
             let range = (ClaimKey::first(kind.id, code, first), ClaimKey::last(kind.id, code, u8::MAX));
-            let Some((place, times)) = self.first_listed(kind, list, amounts, range)? else { break };
-            if place.at <= now {
-                found.due = Some((place, times));
+            let Some((head, times)) = self.first_listed(kind, list, amounts, range)? else { break };
+            if head.at <= now {
+                found.due = Some((head, times));
                 break;
             }
-            if place.at <= LATEST {
-                found.later.push(place);
+            if head.at <= LATEST {
+                found.later.push(head);
             }
-            rank = place.rank.checked_add(1);
+            rank = head.rank.checked_add(1);
         }
         Ok(found)
     }
@@ -145,16 +146,23 @@ impl<S: Source> Tables<S> {
         Ok(self.in_use(kind, &limited.in_use_key())? >= limited.most(kind))
     }
 
-    /// The earlier task for which a value is reserved, of the same step.
-    fn reserved_before(&mut self, kind: &Kind, limited: LimitedValue<'_>, place: ClaimKey) -> Result<Option<TaskRef>> {
+    /// The earlier task for which a value is reserved, if claims of the same pipeline step start both tasks.
+    fn reserved_before(
+        &mut self,
+        kind: &Kind,
+        limited: LimitedValue<'_>,
+        claim_key: ClaimKey,
+    ) -> Result<Option<TaskRef>> {
         for amounts in self.listed_amounts(kind, HeadList::Reserved, limited)? {
-            for status in kind.graph.statuses().iter().filter(|status| starts_together(kind, status.code, place.code)) {
+            for status in
+                kind.graph.statuses().iter().filter(|status| starts_together(kind, status.code, claim_key.code))
+            {
                 let mut from = Some(ClaimKey::first(kind.id, status.code, 0));
                 let end = ClaimKey::last(kind.id, status.code, u8::MAX);
                 while let Some(first) = from {
                     let list = (HeadList::Reserved, limited);
                     let Some((reserved, _)) = self.first_listed(kind, list, &amounts, (first, end))? else { break };
-                    if reserved.order() < place.order() {
+                    if reserved.order() < claim_key.order() {
                         return Ok(Some(reserved.task()));
                     }
                     let next_rank = reserved.rank.checked_add(1);
@@ -165,20 +173,25 @@ impl<S: Source> Tables<S> {
         Ok(None)
     }
 
-    /// Whether a value keeps a task at this place from starting: its limit is reached, or it is reserved for an earlier task.
-    pub(crate) fn is_blocked_by(&mut self, kind: &Kind, limited: LimitedValue<'_>, place: ClaimKey) -> Result<bool> {
-        Ok(self.is_value_full(kind, limited)? || self.reserved_before(kind, limited, place)?.is_some())
+    /// Whether a value keeps a task with this claim key from starting: its limit is reached, or it is reserved for an earlier task.
+    pub(crate) fn is_blocked_by(
+        &mut self,
+        kind: &Kind,
+        limited: LimitedValue<'_>,
+        claim_key: ClaimKey,
+    ) -> Result<bool> {
+        Ok(self.is_value_full(kind, limited)? || self.reserved_before(kind, limited, claim_key)?.is_some())
     }
 
-    /// The first value of a class that keeps a task at this place from starting.
+    /// The first value of a class that keeps a task with this claim key from starting.
     pub(crate) fn blocking_value<'c>(
         &mut self,
         kind: &Kind,
         class: &'c LimitClass,
-        place: ClaimKey,
+        claim_key: ClaimKey,
     ) -> Result<Option<LimitedValue<'c>>> {
         for limited in class.limited() {
-            if self.is_blocked_by(kind, limited, place)? {
+            if self.is_blocked_by(kind, limited, claim_key)? {
                 return Ok(Some(limited));
             }
         }
@@ -202,17 +215,17 @@ impl<S: Source> Tables<S> {
             return Ok(limit.map(|limit| (limit, None)));
         }
         let Some(header) = self.header(task)? else { return Ok(None) };
-        let place = order_keys(&kind.graph, task, &header).claim_order;
+        let claim_key = order_keys(&kind.graph, task, &header).claim_order;
         let class = LimitClass::of(kind, &row.indexes);
-        let Some(limited) = self.blocking_value(kind, &class, place)? else { return Ok(None) };
+        let Some(limited) = self.blocking_value(kind, &class, claim_key)? else { return Ok(None) };
         let full = self.is_value_full(kind, limited)?;
-        let first = if full { None } else { self.reserved_before(kind, limited, place)? };
+        let first = if full { None } else { self.reserved_before(kind, limited, claim_key)? };
         let reserved_for = first.map(|first| Ok::<_, Error>(self.task_row(first)?.id)).transpose()?;
         let limit = kind.policy.limits.get(usize::from(limited.limit)).cloned();
         Ok(limit.map(|limit| (limit, reserved_for)))
     }
 
-    /// The first due tasks of the values of a class that a start at this place overtakes. Tasks that exceed a budget are left out.
+    /// The first due tasks of the values of a class that the start of this head overtakes. Tasks that exceed a budget are left out.
     pub(crate) fn overtakes(
         &mut self,
         kind: &Kind,
@@ -232,10 +245,10 @@ impl<S: Source> Tables<S> {
                 }
                 for code in codes {
                     let due = self.first_due_listed(kind, (HeadList::Waiting, limited), &amounts, *code, now)?.due;
-                    if let Some((place, times)) = due
-                        && first.as_ref().is_none_or(|(first, ..)| place.order() < first.order())
+                    if let Some((head, times)) = due
+                        && first.as_ref().is_none_or(|(first, ..)| head.order() < first.order())
                     {
-                        first = Some((place, amounts.clone(), times));
+                        first = Some((head, amounts.clone(), times));
                     }
                 }
             }
@@ -258,7 +271,7 @@ impl<S: Source> Tables<S> {
         for row in self.head_lists()?.range::<&[u8]>(first.as_slice()..end.as_slice())?.take(most) {
             let key = row?.0.value().to_vec();
             let parts = split_listed(&key)?;
-            let candidate = Candidate { task: parts.place.task(), amounts: amounts_of_key(parts.amounts) };
+            let candidate = Candidate { task: parts.head.task(), amounts: amounts_of_key(parts.amounts) };
             found.push((key, candidate));
         }
         Ok(found)

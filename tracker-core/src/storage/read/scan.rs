@@ -114,7 +114,7 @@ impl<S: Source> Tables<S> {
             }
             StatusOrder::Leased => {
                 let mut found = Vec::new();
-                for key in self.places_of(kind.id, code)? {
+                for key in self.claim_keys_of(kind.id, code)? {
                     let position = (self.header(key.task())?.map_or(0, |header| header.updated), key.seq);
                     if range.bounds().is_some_and(|(low, high)| (low..=high).contains(&position)) {
                         found.push((position, key.task()));
@@ -160,9 +160,9 @@ impl<S: Source> Tables<S> {
         found.collect()
     }
 
-    /// All places of a status in the claim order.
-    pub(crate) fn places_of(&mut self, kind: u32, code: i32) -> Result<Vec<ClaimKey>> {
-        self.places(ClaimKey::first(kind, code, 0)..=ClaimKey::last(kind, code, u8::MAX))?.collect()
+    /// All claim keys of a status.
+    pub(crate) fn claim_keys_of(&mut self, kind: u32, code: i32) -> Result<Vec<ClaimKey>> {
+        self.claim_keys(ClaimKey::first(kind, code, 0)..=ClaimKey::last(kind, code, u8::MAX))?.collect()
     }
 
     /// The ranks in use among the tasks of a status.
@@ -186,8 +186,8 @@ impl<S: Source> Tables<S> {
         let mut found = Vec::new();
         for rank in self.ranks(kind.id, code)? {
             let first = ClaimKey::first(kind.id, code, rank);
-            for place in self.places(first..ClaimKey { at: before, ..first })?.take(most - found.len()) {
-                found.push(place?.task());
+            for key in self.claim_keys(first..ClaimKey { at: before, ..first })?.take(most - found.len()) {
+                found.push(key?.task());
             }
         }
         Ok(found)
@@ -203,8 +203,8 @@ impl<S: Source> Tables<S> {
             for rank in self.ranks(kind.id, status.code)? {
                 let last = ClaimKey::last(kind.id, status.code, rank);
                 let first = ClaimKey::first_at(kind.id, status.code, rank, last.at);
-                for place in self.places(first..=last)? {
-                    found.push(place?.task());
+                for key in self.claim_keys(first..=last)? {
+                    found.push(key?.task());
                 }
             }
         }

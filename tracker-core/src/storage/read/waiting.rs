@@ -23,7 +23,7 @@ pub(crate) struct WaitingCounts {
     pub never: ClaimKeyCount,
 }
 
-/// Places in the claim order.
+/// A number of tasks, and the first of them in the claim order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ClaimKeyCount {
     /// Counted up to a limit.
@@ -33,17 +33,17 @@ pub(crate) struct ClaimKeyCount {
 }
 
 impl<S: Source> Tables<S> {
-    /// The first places of a status, by priority and time.
-    pub(crate) fn first_places(&mut self, kind: u32, code: i32, most: usize) -> Result<Vec<ClaimKey>> {
-        self.places_between(ClaimKey::first(kind, code, 0), ClaimKey::last(kind, code, u8::MAX), most)
+    /// The first claim keys of a status.
+    pub(crate) fn first_claim_keys(&mut self, kind: u32, code: i32, most: usize) -> Result<Vec<ClaimKey>> {
+        self.claim_keys_between(ClaimKey::first(kind, code, 0), ClaimKey::last(kind, code, u8::MAX), most)
     }
 
-    /// The first places of a status that are due, by priority and time.
+    /// The first claim keys of a status whose tasks are due.
     pub(crate) fn due_first(&mut self, kind: u32, code: i32, now: Micros, most: usize) -> Result<Vec<ClaimKey>> {
         let mut found = Vec::new();
         for rank in self.ranks(kind, code)? {
             let last = ClaimKey { at: now, ..ClaimKey::last(kind, code, rank) };
-            found.extend(self.places_between(ClaimKey::first(kind, code, rank), last, most - found.len())?);
+            found.extend(self.claim_keys_between(ClaimKey::first(kind, code, rank), last, most - found.len())?);
         }
         Ok(found)
     }
@@ -66,8 +66,8 @@ impl<S: Source> Tables<S> {
     }
 
     fn gather(&mut self, group: &mut ClaimKeyCount, first: ClaimKey, last: ClaimKey, most: u64) -> Result<()> {
-        for place in self.places(first..=last)? {
-            group.first.get_or_insert(place?);
+        for key in self.claim_keys(first..=last)? {
+            group.first.get_or_insert(key?);
             if group.count >= most {
                 break;
             }
@@ -76,7 +76,7 @@ impl<S: Source> Tables<S> {
         Ok(())
     }
 
-    fn places_between(&mut self, first: ClaimKey, last: ClaimKey, most: usize) -> Result<Vec<ClaimKey>> {
-        self.places(first..=last)?.take(most).collect()
+    fn claim_keys_between(&mut self, first: ClaimKey, last: ClaimKey, most: usize) -> Result<Vec<ClaimKey>> {
+        self.claim_keys(first..=last)?.take(most).collect()
     }
 }

@@ -1,5 +1,5 @@
-//! On random tasks: every write leaves exactly the rows that `rows_of` derives, so the shortcuts of the write path (payloads that
-//! are not read, rows that are not compared, limit rows that are updated in place) are equal to the pure function.
+//! On random tasks: every write leaves exactly the rows that `rows_of` derives, so the shortcuts of the write path (payloads that are not read,
+//! rows that are not compared, limit rows that are updated in place) are equal to the pure function.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -212,17 +212,17 @@ fn derived(kind: &Kind, tasks: &Tasks) -> Dump {
         }
         match rows.limit {
             LimitState::NotCounted => {}
-            LimitState::Queued(place) => drop(limits.entry(keys.limit_key.to_vec()).or_default().0.insert(place)),
+            LimitState::Queued(queued) => drop(limits.entry(keys.limit_key.to_vec()).or_default().0.insert(queued)),
             LimitState::InProgress => limits.entry(keys.limit_key.to_vec()).or_default().1 += 1,
         }
     }
     let mut counters: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-    for (key, (places, in_use)) in limits {
+    for (key, (claim_keys, in_use)) in limits {
         let mut heads = EligibleHeads::new(kind, &key, in_use);
-        for place in places {
-            put("limit_queues", &limit_queue_row(kind, &key, place), &[]);
-            if heads.is_next_head(place) {
-                put("limit_heads", &place.pack(), &key);
+        for claim_key in claim_keys {
+            put("limit_queues", &limit_queue_row(kind, &key, claim_key), &[]);
+            if heads.is_next_head(claim_key) {
+                put("limit_heads", &claim_key.pack(), &key);
             }
         }
         for key in kind.in_use_keys(&key).iter().filter(|_| in_use > 0) {

@@ -1,4 +1,5 @@
-//! `RowKey`: the bytes of a key. Used by stores and by `WorkingSet` for each row that is loaded or changed; pure.
+//! `RowKey`: the bytes of a key. Used by stores and by `WorkingSet` for each row that is loaded or changed, and by `storage/read/expected_rows`
+//! for ranges; pure.
 
 use std::{borrow::Borrow, cmp::Ordering, fmt, hash, ops::Deref};
 

@@ -1,4 +1,5 @@
-//! `StoreTable` names each table of a tracker, for stores. Used by `storage` and by stores such as `tracker-postgres`; plain data.
+//! `StoreTable` names each table of a tracker, for stores. Used by `storage`, `maintenance/move_tasks` and stores such as `tracker-postgres`;
+//! plain data.
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $table:ident = $name:literal,)*) => {

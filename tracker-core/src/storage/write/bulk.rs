@@ -1,5 +1,5 @@
-//! Writes many new tasks: the sorted union of their rows, table by table. Called by `engine/writer/bulk`; writes headers, payloads, ids and
-//! index rows.
+//! Writes many new tasks: the sorted union of their rows, table by table. Called by `engine/writer/bulk`, and by `engine/action/bulk` to ask
+//! whether a kind allows it; writes headers, payloads, ids and index rows.
 
 use std::ops::Bound;
 

@@ -56,7 +56,7 @@ impl<S: Source> Tables<S> {
             let start = keys::limit_queue_key(&prefix, first);
             let mut range = self.limit_queues()?.range::<&[u8]>(start.as_slice()..=end.as_slice())?;
             let Some(entry) = range.next() else { break };
-            let key = keys::limit_queue_place(kind.id, entry?.0.value())
+            let key = keys::limit_queue_claim_key(kind.id, entry?.0.value())
                 .ok_or_else(|| Error::corrupted("tracker.limit_queues", kind.id, "a key is too short"))?;
             if (key.code, key.rank) < (first.code, first.rank) {
                 return Err(Error::corrupted("tracker.limit_queues", key.task(), "the queue is out of order"));

@@ -164,7 +164,7 @@ impl Tables<Writing<'_>> {
             let parts = split_listed(&key)?;
             let limited = LimitedValue { limit: parts.limit, value: parts.value };
             self.head_lists()?.remove(key.as_slice())?;
-            self.put_listed(kind, HeadList::Waiting, limited, parts.amounts, parts.place)?;
+            self.put_listed(kind, HeadList::Waiting, limited, parts.amounts, parts.head)?;
             self.release_heads(kind, limited)?;
             ended = true;
         }
