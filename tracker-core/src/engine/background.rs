@@ -1,5 +1,5 @@
-//! Runs the background thread, which commits actions without a waiting caller. In idle moments it makes the file quick to open and applies
-//! the retention. Started and stopped by `Engine`.
+//! Runs the background thread, which commits actions without a waiting caller. When the queue is idle, it commits with quick repair, which makes
+//! the next open fast, and applies the retention. Started and stopped by `Engine`.
 
 use std::{sync::Arc, thread, thread::JoinHandle};
 
@@ -24,18 +24,18 @@ fn run(engine: &Engine) {
 
 /// Waits for the next step and runs it. False when the tracker closes.
 fn step(engine: &Engine) -> bool {
-    let settles_in = || engine.commits.settles_in().filter(|_| engine.database.is_repaired_at_open());
-    let idles_in = || settles_in().into_iter().chain(engine.retention.due_in()).min();
-    match engine.queue.next_background_step(idles_in) {
+    let quick_repair_due_in = || engine.commits.quick_repair_due_in().filter(|_| engine.database.is_repaired_at_open());
+    let idle_work_due_in = || quick_repair_due_in().into_iter().chain(engine.retention.due_in()).min();
+    match engine.queue.next_background_step(idle_work_due_in) {
         BackgroundStep::Lead => engine.lead(),
-        BackgroundStep::Quiet => {
+        BackgroundStep::Idle => {
             let leading = Leading::new(engine);
             if engine.retention.due_in().is_some_and(|left| left.is_zero()) {
                 let effects = engine.apply_retention();
                 drop(leading);
                 Engine::log_runs(&effects);
             } else {
-                engine.commit_for_fast_open();
+                engine.commit_with_quick_repair();
             }
         }
         BackgroundStep::Closed => return false,

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::PoisonError, time::Duration};
 #[cfg(feature = "tokio")]
 use super::signal::Signal;
 use super::{
-    group_commit::QUIET,
+    group_commit::IDLE_AFTER,
     queued_action::QueuedAction,
     sync::{Condvar, Instant, Mutex, MutexGuard},
 };
@@ -72,7 +72,7 @@ pub(super) enum BackgroundStep {
     /// It is the leader now.
     Lead,
     /// It is the leader, and the queue is idle.
-    Quiet,
+    Idle,
     Closed,
 }
 
@@ -280,13 +280,13 @@ impl CommitQueue {
         } else if waiting.closed {
             self.background.notify_one();
         } else {
-            self.wake_background_before(&waiting, Instant::now() + QUIET);
+            self.wake_background_before(&waiting, Instant::now() + IDLE_AFTER);
         }
     }
 
     /// The background thread waits for its next step: relaxed actions are due, the queue closes, or the queue is idle and the time
-    /// that `idles_in` returns is over.
-    pub(super) fn next_background_step(&self, idles_in: impl Fn() -> Option<Duration>) -> BackgroundStep {
+    /// that `idle_work_due_in` returns has passed.
+    pub(super) fn next_background_step(&self, idle_work_due_in: impl Fn() -> Option<Duration>) -> BackgroundStep {
         let mut waiting = self.lock();
         loop {
             if !waiting.leading && !waiting.actions.is_empty() {
@@ -301,15 +301,15 @@ impl CommitQueue {
                 return BackgroundStep::Closed;
             }
             let relaxed = waiting.relaxed_since.map(|since| RELAXED.saturating_sub(since.elapsed()));
-            let mut silent = idles_in();
-            if silent.is_some_and(|left| left.is_zero()) {
+            let mut idle = idle_work_due_in();
+            if idle.is_some_and(|left| left.is_zero()) {
                 if !waiting.leading && waiting.actions.is_empty() {
                     waiting.leading = true;
-                    return BackgroundStep::Quiet;
+                    return BackgroundStep::Idle;
                 }
-                silent = Some(BUSY);
+                idle = Some(BUSY);
             }
-            let left = relaxed.into_iter().chain(silent).min().map(|left| left.max(Duration::from_millis(1)));
+            let left = relaxed.into_iter().chain(idle).min().map(|left| left.max(Duration::from_millis(1)));
             let left = left.unwrap_or(DAY);
             waiting.background_until = Some(Instant::now() + left);
             waiting = self.background.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;

@@ -1,5 +1,5 @@
-//! Checks the queue in many orders of threads: each waiting caller is answered, each queued action runs once, one thread leads at a time, a
-//! user transaction has the file to itself, and no thread waits for ever. Compiled for tests under `--cfg shuttle` only.
+//! Checks the queue in many orders of threads: each waiting caller is answered, each queued action runs once, one thread leads at a time, a user
+//! transaction has the file to itself, and no thread waits for ever. Compiled for tests under `--cfg shuttle` only.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl QueuedAction for Work {
         true
     }
 
-    fn fatal(&mut self, _: bool) -> Option<Error> {
+    fn rollback_error(&mut self, _: bool) -> Option<Error> {
         None
     }
 
@@ -117,11 +117,11 @@ fn user_transaction(queue: &CommitQueue, seen: &Arc<Seen>) {
 /// The background thread: in every third idle moment it has work of its own.
 fn background(queue: &CommitQueue, seen: &Seen) {
     let moments = AtomicUsize::new(0);
-    let idles_in = || (moments.fetch_add(1, Ordering::SeqCst) % 3 == 2).then_some(Duration::ZERO);
+    let idle_work_due_in = || (moments.fetch_add(1, Ordering::SeqCst) % 3 == 2).then_some(Duration::ZERO);
     loop {
-        match queue.next_background_step(idles_in) {
+        match queue.next_background_step(idle_work_due_in) {
             BackgroundStep::Lead => lead(queue, seen),
-            BackgroundStep::Quiet => {
+            BackgroundStep::Idle => {
                 seen.lead(|| ());
                 queue.hand_over();
             }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{model::error::Result, storage::file::Sharing};
 
-/// Interval before the first look at the file; each one is double the last, up to the maximum.
+/// Interval before the first check of the file; each further one is double the last, up to the maximum.
 const POLL_MIN: Duration = Duration::from_millis(5);
 const POLL_MAX: Duration = Duration::from_millis(100);
 

@@ -1,5 +1,6 @@
-//! Publishes ends of tasks after their commit: wakes the calls that wait for one task, and hands tasks that were given up to the callbacks
-//! of their kinds. Called by `api/tasks/ends`, which registers, and by `engine/group_commit`, which publishes. In memory only.
+//! Publishes ends of tasks after their commit: wakes the calls that wait for one task, and hands tasks that were given up to the callbacks of
+//! their kinds. Called by `api/tasks/ends`, which registers, and by `engine/group_commit`, which publishes the `Ends` that `engine/writer` has
+//! gathered. In memory only.
 
 use std::{
     collections::HashMap,

@@ -1,5 +1,6 @@
-//! Runs the queued actions in one transaction, commits it, publishes the effects and answers the callers, on the thread of the leader.
-//! Called by `engine/calls`, `background`, `retention`, `user_transaction` and `api/store`; reads and writes the database.
+//! Runs the queued actions in one transaction, commits it, publishes the effects and answers the callers, on the thread of the leader. Called by
+//! `engine/calls`, `background`, `retention`, `user_transaction`, `api/store`, and by `Engine` when it closes; reads and writes the database,
+//! and calls log subscribers and wakers.
 
 use std::{
     sync::{
@@ -32,9 +33,9 @@ use crate::{
     },
 };
 
-/// After this time without a commit, the next one makes opening after a crash instant. If the last one did not, an empty
-/// commit does.
-pub(super) const QUIET: Duration = Duration::from_millis(500);
+/// After this time without a commit, the next commit uses the quick repair of redb: it stores what an open after a crash would otherwise
+/// compute from the whole file. If the last commit did not use it, an empty commit does.
+pub(super) const IDLE_AFTER: Duration = Duration::from_millis(500);
 
 /// The commits of this instance.
 #[derive(Default)]
@@ -46,27 +47,28 @@ pub(super) struct Commits {
 #[derive(Clone, Copy)]
 struct LastCommit {
     at: Instant,
-    quick: bool,
+    quick_repair: bool,
 }
 
 impl Commits {
-    /// The number of the next commit, and whether it should make the next open instant.
+    /// The number of the next commit, and whether it should use the quick repair.
     fn begin(&self) -> (u64, bool) {
-        let quick = self.last().is_none_or(|last| last.at.elapsed() >= QUIET);
-        (self.made.fetch_add(1, Ordering::Relaxed) + 1, quick)
+        let quick_repair = self.last().is_none_or(|last| last.at.elapsed() >= IDLE_AFTER);
+        (self.made.fetch_add(1, Ordering::Relaxed) + 1, quick_repair)
     }
 
-    fn end(&self, quick: bool) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(LastCommit { at: Instant::now(), quick });
+    fn end(&self, quick_repair: bool) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(LastCommit { at: Instant::now(), quick_repair });
     }
 
     fn last(&self) -> Option<LastCommit> {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long until a commit should make opening after a crash instant; `None` if the last one did.
-    pub(super) fn settles_in(&self) -> Option<Duration> {
-        self.last().filter(|last| !last.quick).map(|last| QUIET.saturating_sub(last.at.elapsed()))
+    /// How long until a commit with quick repair is due; `None` if the last one was such a commit.
+    pub(super) fn quick_repair_due_in(&self) -> Option<Duration> {
+        self.last().filter(|last| !last.quick_repair).map(|last| IDLE_AFTER.saturating_sub(last.at.elapsed()))
     }
 }
 
@@ -97,7 +99,7 @@ impl Engine {
         actions.into_iter().for_each(answer);
     }
 
-    /// Commits the actions together; if one of them spoils the transaction, one by one.
+    /// Commits the actions together. If their transaction is rolled back, each action gets a transaction of its own.
     fn commit_group(&self, actions: &mut [Box<dyn QueuedAction>], effects: &mut Vec<CommitEffects>) {
         match self.commit(actions) {
             Ok(done) => effects.push(done),
@@ -107,7 +109,6 @@ impl Engine {
                     action.fail(&error);
                 }
             }
-            // One action poisoned the transaction, so each gets its own.
             Err(first) => {
                 for action in actions {
                     match self.commit(std::slice::from_mut(action)) {
@@ -132,7 +133,7 @@ impl Engine {
                 for action in &mut *actions {
                     let before = writer.writes();
                     if !action.run(writer)
-                        && let Some(error) = action.fatal(writer.writes() != before)
+                        && let Some(error) = action.rollback_error(writer.writes() != before)
                     {
                         return Err(error);
                     }
@@ -175,8 +176,8 @@ impl Engine {
 
     /// Runs one write transaction of the leader. In a store, it begins with the wanted rows.
     fn write<R>(&self, wants: &[Want], work: impl FnOnce(&mut Writer<'_>) -> Result<R>) -> Result<(R, CommitEffects)> {
-        let (batch, quick) = self.commits.begin();
-        let written = self.database.write(quick, (self.instance, batch), wants, |source| {
+        let (batch, quick_repair) = self.commits.begin();
+        let written = self.database.write(quick_repair, (self.instance, batch), wants, |source| {
             catch_redb_panic("writing", || {
                 let mut writer = self.writer(source)?;
                 let result = work(&mut writer)?;
@@ -188,36 +189,37 @@ impl Engine {
             Ok(WriteOutcome { result: (dirty, result, mut effects), change }) => {
                 effects.see_change(change);
                 if dirty {
-                    self.commits.end(quick);
+                    self.commits.end(quick_repair);
                     #[cfg(feature = "metrics")]
                     self.metrics.count_commit();
                 }
-                self.learn(&effects);
+                self.update_memory(&effects);
                 Ok((result, effects))
             }
-            Err(error) => Err(self.after(error)),
+            Err(error) => Err(self.reopen_after(error)),
         }
     }
 
     /// Runs a user transaction, which commits in any case unless `work` fails.
-    pub(super) fn write_own<R, E: From<Error>>(
+    pub(super) fn write_user_transaction<R, E: From<Error>>(
         &self,
         work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
     ) -> Result<(R, CommitEffects), E> {
-        let (batch, quick) = self.commits.begin();
+        let (batch, quick_repair) = self.commits.begin();
         let commit = (self.instance, batch);
-        let written = self.database.write(quick, commit, &[], |source| self.run_user_transaction(source, batch, work));
+        let written =
+            self.database.write(quick_repair, commit, &[], |source| self.run_user_transaction(source, batch, work));
         let WriteOutcome { result: (result, mut effects), change } = written?;
         effects.see_change(change);
-        self.commits.end(quick);
+        self.commits.end(quick_repair);
         #[cfg(feature = "metrics")]
         self.metrics.count_commit();
-        self.learn(&effects);
+        self.update_memory(&effects);
         Ok((result, effects))
     }
 
-    /// [`Self::write_own`] in a unit of work that its owner commits after this call.
-    pub(super) fn write_in<R, E: From<Error>>(
+    /// [`Self::write_user_transaction`] in a unit of work that its owner commits after this call.
+    pub(super) fn write_in_unit<R, E: From<Error>>(
         &self,
         unit: Box<dyn StoreUnit>,
         work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
@@ -235,20 +237,20 @@ impl Engine {
     ) -> Result<(bool, (R, CommitEffects)), E> {
         let mut writer = catch_redb_panic("writing", || self.writer(source))?;
         let result = work(&mut writer)?;
-        let (_, effects) = catch_redb_panic("writing", || writer.finish_marked(batch))?;
+        let (_, effects) = catch_redb_panic("writing", || writer.finish_as_dirty(batch))?;
         Ok((true, (result, effects)))
     }
 
     /// Updates the state in memory after a commit.
-    fn learn(&self, effects: &CommitEffects) {
+    fn update_memory(&self, effects: &CommitEffects) {
         self.cross_process.set_known(effects.change);
-        self.learn_leases(effects);
+        self.update_held_leases(effects);
         if let Some(kinds) = &effects.kinds {
             self.set_kinds(kinds.clone());
         }
     }
 
-    fn learn_leases(&self, effects: &CommitEffects) {
+    fn update_held_leases(&self, effects: &CommitEffects) {
         effects.held.iter().for_each(|fence| self.held.add(*fence));
         if !effects.cancelled.is_empty() {
             effects.cancelled.iter().for_each(|fence| self.held.cancel(*fence));
@@ -256,10 +258,10 @@ impl Engine {
         }
     }
 
-    /// Learns and publishes the effects of a unit of work that its owner has committed. The number of that commit is not known, so that the next
-    /// look at the store finds a change.
+    /// Updates the held leases and publishes the effects of a unit of work that its owner has committed. The change number of that commit is not
+    /// known, so that the next check of the store finds a change.
     pub(crate) fn publish_committed(&self, effects: &CommitEffects) {
-        self.learn_leases(effects);
+        self.update_held_leases(effects);
         self.publish(effects);
         Self::log_runs(effects);
     }
@@ -280,7 +282,7 @@ impl Engine {
     }
 
     /// Reopens redb after an error of the storage, if the error requires it.
-    fn after(&self, error: Error) -> Error {
+    fn reopen_after(&self, error: Error) -> Error {
         if error.stops_a_batch() { self.database.recover(error) } else { error }
     }
 
@@ -310,8 +312,8 @@ impl Engine {
         self.subscribers.publish(&effects.events);
     }
 
-    /// An empty commit that makes the next open instant.
-    pub(super) fn commit_for_fast_open(&self) {
+    /// Commits nothing, with quick repair.
+    pub(super) fn commit_with_quick_repair(&self) {
         // `check_identity` has logged it. A lost file needs no commit.
         if self.database.check_identity().is_err() {
             self.commits.end(true);
@@ -342,7 +344,7 @@ mod tests {
         let path = folder.path().join("actions.redb");
         let tracker = Tracker::open(&path).unwrap();
         std::fs::rename(&path, path.with_extension("moved")).unwrap();
-        tracker.shared.engine.commit_for_fast_open();
+        tracker.shared.engine.commit_with_quick_repair();
         assert_eq!(tracker.flush().unwrap_err().kind(), ErrorKind::FileReplaced);
         std::fs::rename(path.with_extension("moved"), &path).unwrap();
         tracker.flush().unwrap();

@@ -174,9 +174,9 @@ impl Engine {
     }
 
     /// Reads from a snapshot. Keep it short, because the file cannot reuse pages while a snapshot is open.
-    pub(crate) fn read<R>(&self, look: impl Fn(&mut Tables<Reading<'_>>) -> Result<R>) -> Result<R> {
+    pub(crate) fn read<R>(&self, work: impl Fn(&mut Tables<Reading<'_>>) -> Result<R>) -> Result<R> {
         self.refuse_inside_transaction()?;
-        self.database.read(|txn| look(&mut Tables::new(txn)))
+        self.database.read(|txn| work(&mut Tables::new(txn)))
     }
 
     /// The kinds as stored in the file.

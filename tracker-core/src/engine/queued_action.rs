@@ -1,5 +1,5 @@
 //! Defines the entries of the commit queue: an action, and where its answer goes (a waiting thread, a callback, or nowhere). Made by
-//! `engine/calls` and `deferred`, run and answered by `group_commit`.
+//! `engine/calls`, `deferred`, `user_transaction` and `group_commit`, kept by `commit_queue`, run and answered by `group_commit`.
 
 use std::sync::{Arc, PoisonError};
 
@@ -24,8 +24,8 @@ pub(super) trait QueuedAction: Send {
     fn expect_rows(&self, _kinds: &Kinds, _now: Micros, _rows: &mut ExpectedRows) {}
     /// Runs the action and keeps its answer. True if it succeeded.
     fn run(&mut self, writer: &mut Writer<'_>) -> bool;
-    /// The error of the last run, if it concerns the whole transaction.
-    fn fatal(&mut self, poisoned: bool) -> Option<Error>;
+    /// The error of the last run, if the transaction must be rolled back for it. `has_written`: whether that run had written rows.
+    fn rollback_error(&mut self, has_written: bool) -> Option<Error>;
     fn fail(&mut self, error: &Error);
     fn answer(self: Box<Self>);
     /// The waiter of the caller, if a thread waits for the answer.
@@ -131,14 +131,14 @@ impl<A: Action> QueuedAction for PendingAction<A> {
 
     fn run(&mut self, writer: &mut Writer<'_>) -> bool {
         let out = self.action.run(writer);
-        let well = out.is_ok();
+        let succeeded = out.is_ok();
         self.out = Some(out);
-        well
+        succeeded
     }
 
-    fn fatal(&mut self, poisoned: bool) -> Option<Error> {
+    fn rollback_error(&mut self, has_written: bool) -> Option<Error> {
         match &self.out {
-            Some(Err(error)) if poisoned || error.stops_a_batch() => Some(error.share()),
+            Some(Err(error)) if has_written || error.stops_a_batch() => Some(error.share()),
             _ => None,
         }
     }
@@ -154,7 +154,7 @@ impl<A: Action> QueuedAction for PendingAction<A> {
                 *slot.out.lock().unwrap_or_else(PoisonError::into_inner) = Some(out);
                 slot.waiter.answered();
             }
-            Answer::Callback(tell) => tell(out),
+            Answer::Callback(callback) => callback(out),
             Answer::Discard => {
                 if let Err(error) = out {
                     panics::log_catching_panics(

@@ -1,5 +1,6 @@
-//! Logs runs to `tracing`: starts, ends and refusals of attempts. Collected by `engine/writer`, logged by `engine/group_commit` once they
-//! are durable, before the caller continues. Calls log subscribers, guarded.
+//! Logs runs to `tracing`: starts, ends and refusals of attempts. Collected by `engine/writer`, logged by `engine/group_commit` once they are
+//! durable, before the caller continues. Calls log subscribers, guarded. `api/run_log` prints the events, and `api/execution/attempt_span` uses
+//! their target.
 
 use chrono::{DateTime, Utc};
 use tracing::Level;

@@ -1,5 +1,6 @@
 //! Runs the caller's code in a transaction, on the caller's thread: `user_transaction` waits for its place in the commit queue and commits;
-//! `transaction_in` uses a unit of work of a store, which the caller commits. Called by `Tracker::transaction`, `Execution::succeed_with`, `api/store`, import and recovery; reads and writes the database.
+//! `transaction_in` uses a unit of work of a store, which the caller commits. Called by `Tracker::transaction`, `Execution::succeed_with`,
+//! `api/store`, import and recovery; reads and writes the database.
 
 use std::{
     cell::RefCell,
@@ -53,7 +54,7 @@ impl QueuedAction for UserTransactionEntry {
         true
     }
 
-    fn fatal(&mut self, _: bool) -> Option<Error> {
+    fn rollback_error(&mut self, _: bool) -> Option<Error> {
         None
     }
 
@@ -90,7 +91,7 @@ impl Engine {
         }
         let lead = Leading::new(self);
         let mut panic = None;
-        let written = self.write_own(|writer| {
+        let written = self.write_user_transaction(|writer| {
             let open = OpenGuard::new(self.instance);
             let result = catch_unwind(AssertUnwindSafe(|| work(writer)));
             drop(open);
@@ -121,7 +122,7 @@ impl Engine {
         work: impl FnOnce(&mut Writer<'_>) -> Result<R, E>,
     ) -> Result<(R, CommitEffects), E> {
         self.refuse_queueing()?;
-        self.write_in(unit, |writer| {
+        self.write_in_unit(unit, |writer| {
             let _open = OpenGuard::new(self.instance);
             work(writer)
         })

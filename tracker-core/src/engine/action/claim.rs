@@ -1,5 +1,5 @@
-//! `Claim` claims the next tasks. Queued by `api/tasks/start` and `worker`; reads the claim order and the limits, ends expired leases,
-//! moves class heads, and writes through `Writer`.
+//! `Claim` claims the next tasks. Queued by `api/tasks/start`, `api/asynchronous` and `worker`; reads the claim order and the limits, ends
+//! expired leases, moves class heads, and writes through `Writer`.
 
 use std::sync::Arc;
 

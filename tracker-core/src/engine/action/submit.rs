@@ -1,6 +1,6 @@
-//! Submits one task (`NewTask`), several with dependencies among them (`SubmitGroup`), or one that starts at once (`SubmitAndStart`): finds
-//! the task with this id or unique key, then creates it, submits it again, or leaves it. Called by `api`, user transactions, actions that
-//! submit further tasks, and `engine/writer/batches`; writes through the writer.
+//! Submits one task (`NewTask`), several with dependencies among them (`SubmitGroup`), or one that starts at once (`SubmitAndStart`): finds the
+//! task with this id or unique key, then creates it, submits it again, or leaves it. Queued by `api`, and run by user transactions, by other
+//! actions that submit tasks (`bulk`, `finish`, `schedule`), and by `engine/writer/batches`; writes through `Writer`.
 
 use std::sync::Arc;
 

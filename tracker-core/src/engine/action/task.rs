@@ -1,4 +1,5 @@
-//! `TaskCommand` runs one command on one task. Queued by `api` and `worker/heartbeats`; writes through `Writer`.
+//! `TaskCommand` runs one command on one task. Queued by `api` and `worker/heartbeats`; `order` and `start` use its checks. Writes through
+//! `Writer`.
 
 use std::sync::Arc;
 

@@ -29,7 +29,7 @@ use crate::{
 /// The open file. After an error that leaves redb unusable it is opened again, and the outcome of a failed commit is read from
 /// the file.
 pub(crate) struct FileDatabase {
-    place: Location,
+    location: Location,
     options: FileOptions,
     patience: Duration,
     read_only: bool,
@@ -46,24 +46,24 @@ enum Handle {
 pub(crate) type CommitId = (Uuid, u64);
 
 impl FileDatabase {
-    pub(crate) fn open(place: Location, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
-        file::refuse_network_file_system(&place, &options)?;
-        let database = Self::open_any_format(place, options, read_only, patience)?;
+    pub(crate) fn open(location: Location, options: FileOptions, read_only: bool, patience: Duration) -> Result<Self> {
+        file::refuse_network_file_system(&location, &options)?;
+        let database = Self::open_any_format(location, options, read_only, patience)?;
         database.check_format()?;
         Ok(database)
     }
 
     /// Opens a file that may be of another program or of another format.
     pub(crate) fn open_any_format(
-        place: Location,
+        location: Location,
         options: FileOptions,
         read_only: bool,
         patience: Duration,
     ) -> Result<Self> {
         let handle = if read_only {
-            Handle::Read(file::inspect(&place, &options)?)
+            Handle::Read(file::inspect(&location, &options)?)
         } else {
-            let OpenedFile { db, created } = file::open_or_create(&place, &options, &|db| {
+            let OpenedFile { db, created } = file::open_or_create(&location, &options, &|db| {
                 let txn = db.begin_write()?;
                 crate::storage::tables::init(&txn)?;
                 Ok(txn.commit()?)
@@ -71,8 +71,8 @@ impl FileDatabase {
             panics::log_catching_panics(|| tracing::debug!(created, "opened the file"));
             Handle::Write(db)
         };
-        let identity = Identity::of(&place)?;
-        Ok(Self { place, options, patience, read_only, handle: RwLock::new(Some(handle)), identity })
+        let identity = Identity::of(&location)?;
+        Ok(Self { location, options, patience, read_only, handle: RwLock::new(Some(handle)), identity })
     }
 
     /// Whether an older or newer version of the tracker wrote the file.
@@ -86,7 +86,7 @@ impl FileDatabase {
         let checked = self.read(|txn| Ok(Tables::new(txn).check_format()))?;
         match checked {
             Err(problem) if self.read_only && problem.allows_reading() => Ok(()),
-            checked => checked.map_err(|problem| problem.error(self.place.name().display())),
+            checked => checked.map_err(|problem| problem.error(self.location.name().display())),
         }
     }
 
@@ -99,7 +99,7 @@ impl FileDatabase {
     }
 
     pub(crate) fn in_memory(&self) -> bool {
-        matches!(self.place, Location::Memory)
+        matches!(self.location, Location::Memory)
     }
 
     fn handle(&self) -> Result<(Held, RwLockReadGuard<'_, Option<Handle>>)> {
@@ -114,15 +114,15 @@ impl FileDatabase {
 
     /// Reads from a snapshot. After an error that stops redb for all threads, the thread that met it opens the file again; a read of
     /// another thread that was stopped meanwhile is tried once more.
-    pub(crate) fn read<R>(&self, look: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
-        match self.read_once(&look) {
-            Err(error) if error.is_of_an_earlier_failure() => self.read_once(&look),
+    pub(crate) fn read<R>(&self, work: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
+        match self.read_once(&work) {
+            Err(error) if error.is_of_an_earlier_failure() => self.read_once(&work),
             read => read,
         }
     }
 
     /// Reads from a snapshot, and never a second time.
-    pub(crate) fn read_once<R>(&self, look: impl FnOnce(Reading<'_>) -> Result<R>) -> Result<R> {
+    pub(crate) fn read_once<R>(&self, work: impl FnOnce(Reading<'_>) -> Result<R>) -> Result<R> {
         let (held, handle) = self.handle()?;
         let read = catch_redb_panic("reading", || {
             let txn = match &*handle {
@@ -130,7 +130,7 @@ impl FileDatabase {
                 Some(Handle::Read(db)) => db.begin_read()?,
                 None => return Err(Error::closed()),
             };
-            look(Reading::File(&txn))
+            work(Reading::File(&txn))
         });
         drop((handle, held));
         // After a failure of the disk, or a page beyond the end of the file, redb refuses every call until it is reopened. Other
@@ -138,10 +138,10 @@ impl FileDatabase {
         read.map_err(|error| if error.is_of_the_disk() { self.recover(error) } else { error })
     }
 
-    /// Runs `work` in a write transaction and commits it if `work` returns true. `quick` makes the next open after a crash instant.
+    /// Runs `work` in a write transaction and commits it if `work` returns true. `quick_repair` makes the next open of a file after a crash fast.
     pub(crate) fn write<R, E: From<Error>>(
         &self,
-        quick: bool,
+        quick_repair: bool,
         commit: CommitId,
         work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
     ) -> Result<R, E> {
@@ -161,7 +161,7 @@ impl FileDatabase {
                 return Err(self.recover(error).into());
             }
         };
-        txn.set_quick_repair(quick);
+        txn.set_quick_repair(quick_repair);
         match work(Writing::File(&txn)) {
             Ok((true, result)) => match catch_redb_panic("committing", || Ok(txn.commit()?)) {
                 Ok(()) => Ok(result),
@@ -209,7 +209,7 @@ impl FileDatabase {
 
     /// A commit failed and may be on disk: reads the outcome from the file.
     fn resolve(&self, commit: CommitId, error: Error) -> Result<()> {
-        let error = error.about_file(self.place.name());
+        let error = error.about_file(self.location.name());
         panics::log_catching_panics(
             || tracing::error!(%error, "a commit failed: reopening the file to read its outcome"),
         );
@@ -236,7 +236,7 @@ impl FileDatabase {
                 }
             }
         }
-        error.about_file(self.place.name())
+        error.about_file(self.location.name())
     }
 
     fn reopen(&self) -> Result<()> {
@@ -245,15 +245,15 @@ impl FileDatabase {
         let (_held, mut handle) = self.handle_alone()?;
         if self.read_only {
             // If that fails, the next read tries again.
-            *handle = Some(Handle::Read(file::inspect_again(&self.place, &self.options)?));
+            *handle = Some(Handle::Read(file::inspect_again(&self.location, &self.options)?));
             return Ok(());
         }
         if let Some(Handle::Write(db)) = handle.take()
-            && let Err(error) = file::close(&self.place, db)
+            && let Err(error) = file::close(&self.location, db)
         {
             panics::log_catching_panics(|| tracing::debug!(%error, "closing before reopening"));
         }
-        *handle = Some(Handle::Write(file::open_existing(&self.place, &self.options)?));
+        *handle = Some(Handle::Write(file::open_existing(&self.location, &self.options)?));
         Ok(())
     }
 
@@ -271,7 +271,7 @@ impl FileDatabase {
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         // Alone, so that no commit of this process separates the header from the state of redb.
         let (_held, handle) = self.handle_alone()?;
-        file::snapshot(&self.place, self.identity.as_ref(), || {
+        file::snapshot(&self.location, self.identity.as_ref(), || {
             Ok(match &*handle {
                 Some(Handle::Write(db)) => db.begin_read()?,
                 Some(Handle::Read(db)) => db.begin_read()?,
@@ -298,7 +298,7 @@ impl FileDatabase {
         drop((handle, held));
         match closed {
             Some(Handle::Write(db)) => {
-                file::close(&self.place, db)?;
+                file::close(&self.location, db)?;
                 self.check_identity()
             }
             Some(Handle::Read(db)) => catch_redb_panic("closing", || Ok(db.close()?)),

@@ -87,10 +87,10 @@ impl Database {
         matches!(&self.0, Kind::File(file) if !file.in_memory())
     }
 
-    pub(crate) fn read<R>(&self, look: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
+    pub(crate) fn read<R>(&self, work: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
         match &self.0 {
-            Kind::File(file) => file.read(look),
-            Kind::Store(store) => store.read(look),
+            Kind::File(file) => file.read(work),
+            Kind::Store(store) => store.read(work),
         }
     }
 
@@ -102,17 +102,16 @@ impl Database {
         }
     }
 
-    /// Runs `work` in a write transaction and commits it if `work` returns true. `quick` makes the next open of a file after a crash
-    /// instant. A store loads the wanted rows first.
+    /// Runs `work` in a write transaction and commits it if `work` returns true. `quick_repair` makes the next open of a file after a crash fast. A store loads the wanted rows first.
     pub(crate) fn write<R, E: From<Error>>(
         &self,
-        quick: bool,
+        quick_repair: bool,
         commit: CommitId,
         wants: &[Want],
         work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
     ) -> Result<WriteOutcome<R>, E> {
         match &self.0 {
-            Kind::File(file) => Ok(WriteOutcome { result: file.write(quick, commit, work)?, change: None }),
+            Kind::File(file) => Ok(WriteOutcome { result: file.write(quick_repair, commit, work)?, change: None }),
             Kind::Store(store) => {
                 store.write(commit, wants, work).map(|(result, change)| WriteOutcome { result, change })
             }

@@ -79,20 +79,20 @@ impl StoreDatabase {
         self.store.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(Error::closed)
     }
 
-    /// Runs `look` on one state of the store, and again if the connection to the store breaks meanwhile.
-    pub(super) fn read<R>(&self, look: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
+    /// Runs `work` on one state of the store, and again if the connection to the store breaks meanwhile.
+    pub(super) fn read<R>(&self, work: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
         let mut retry = ConflictRetry::default();
         loop {
-            match self.read_once(&look) {
+            match self.read_once(&work) {
                 Err(error) if retry.should_retry(&error) => {}
                 found => return found,
             }
         }
     }
 
-    fn read_once<R>(&self, look: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
+    fn read_once<R>(&self, work: impl Fn(Reading<'_>) -> Result<R>) -> Result<R> {
         let set = WorkingSet::begin(&*self.store()?, Access::Read, &[])?;
-        let found = look(Reading::Store(&set));
+        let found = work(Reading::Store(&set));
         set.end();
         found
     }

@@ -1,5 +1,6 @@
 //! `CommitEffects` holds the effects of a transaction that are published once it is durable: events, ends of tasks, and wake-ups of other
-//! threads. Filled by `engine/writer` and `engine/action`, published by `engine/group_commit` and `api/store`; in memory only.
+//! threads. Filled by `engine/writer` and `engine/action`, published by `engine/group_commit`, `engine/user_transaction`, `engine/retention` and
+//! `api/store`; in memory only.
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,6 +1,6 @@
-//! `Writer` is one write transaction: it finds tasks, calls the rules, writes their decisions, and gathers the effects that are published
-//! after the commit. Made by `engine/group_commit` and `engine/free_leases`; used by `engine/action`, the actions of `api`, `portable` and
-//! `maintenance/recover`.
+//! `Writer` is one write transaction: it finds tasks, calls the rules, writes their decisions, and gathers the effects that are published after
+//! the commit. Made by `engine/group_commit` and `engine/free_leases`; used by `engine/action`, `engine/user_transaction`, and the transactions
+//! of `api`, `portable` and `maintenance/recover`. Reads and writes rows through `Tables`.
 
 mod batches;
 mod bulk;
@@ -178,7 +178,7 @@ impl<'t> Writer<'t> {
     }
 
     /// [`Self::finish`] for a transaction that commits in any case.
-    pub(crate) fn finish_marked(mut self, batch: u64) -> Result<(bool, CommitEffects)> {
+    pub(crate) fn finish_as_dirty(mut self, batch: u64) -> Result<(bool, CommitEffects)> {
         self.dirty = true;
         self.finish(batch)
     }

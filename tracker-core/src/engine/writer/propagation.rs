@@ -1,5 +1,5 @@
-//! `Propagation`: a task or batch that has ended, whose dependents do not know it yet. Made by `batches` and `dependencies`, consumed by
-//! `dependencies` within one commit; the rest that a commit leaves is stored as a `PendingPropagation`. Plain data.
+//! `Propagation`: a task or batch that has ended, whose dependents do not know it yet. Made by `batches` and `dependencies`, gathered by
+//! `Writer`, consumed by `dependencies` within one commit; the rest that a commit leaves is stored as a `PendingPropagation`. Plain data.
 
 use crate::model::{task::TaskRef, transition::DependencyEnd};
 
