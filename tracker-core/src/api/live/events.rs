@@ -1,5 +1,6 @@
-//! Sends events to another process: `EventSelection` and `LiveEvent` are their form for users and `frame`, and `send` writes the events of
-//! a subscription to a connection. Called by `server` on the thread of the connection, and read by `event_stream`.
+//! Sends events to another process. `EventSelection` states which events a client asks for, and `LiveEvent` is an event as it is sent; users,
+//! `client`, `frame` and `event_stream` use them. `send` writes the events of a subscription to a connection, and blocks while the client is
+//! slow. Called by `server` on the thread of the connection.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,17 +63,18 @@ mod sender {
     ) -> Result<()> {
         let broken = |error| frame::broken(&error);
         stream.set_write_timeout(None).map_err(broken)?;
-        let encode =
-            |notification| frame::encode(&Answer::Ok(Reply::Event(live(tracker, notification))), frame::LONGEST_ANSWER);
+        let encode = |notification| {
+            frame::encode(&Answer::Ok(Reply::Event(live_event(tracker, notification))), frame::LONGEST_ANSWER)
+        };
         loop {
-            // Read first, because no event is added after the end.
+            // Checked before the next event is taken: a closed subscription gets no further event, so that none is missed.
             let has_ended = subscription.is_closed();
             let Some(event) = subscription.next_within(CHECK_EVERY) else {
                 if has_ended {
                     let end = frame::encode(&Answer::Ok(Reply::EventsEnded), frame::LONGEST_ANSWER)?;
                     return stream.write_all(&end).map_err(broken);
                 }
-                // A server that stops shuts the reading side down itself.
+                // A server that stops has shut down the reading side itself, so that the connection is readable too.
                 if has_hung_up(stream) && !is_stopping() {
                     return Ok(());
                 }
@@ -94,7 +96,7 @@ mod sender {
         matches!(poll(&mut ready, PollTimeout::ZERO), Ok(ready) if ready > 0)
     }
 
-    fn live(tracker: &Tracker, notification: Notification) -> LiveEvent {
+    fn live_event(tracker: &Tracker, notification: Notification) -> LiveEvent {
         let status = status_of(tracker, &notification);
         LiveEvent { notification, status }
     }

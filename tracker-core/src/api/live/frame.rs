@@ -1,6 +1,6 @@
-//! Defines the protocol of live commands: its types and their bytes. Each side first sends a hello, which names the version. Then the
-//! client sends one call and the server one answer; an import adds a pair of frames per part, a subscription an answer per event. Used by
-//! all of `api/live`; reads and writes connections for them.
+//! Defines the protocol of live commands (requests to the process that has the file open): its types and their bytes. Each side first sends a
+//! hello, which names the version. Then the client sends one call and the server one answer; an import adds a pair of frames per part, a
+//! subscription an answer per event. Used by all of `api/live`, and by `fuzz`; reads from the given reader, and writes nothing.
 
 use std::io::{self, Read};
 
@@ -40,6 +40,7 @@ pub(crate) struct Call {
     pub ask: Ask,
 }
 
+/// What a call asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Ask {
     /// The time of the tracker.
@@ -55,6 +56,7 @@ pub(crate) enum Ask {
 /// The answer of the server.
 pub(crate) type Answer = Result<Reply, Failure>;
 
+/// The result of a call that succeeded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Reply {
     Time(DateTime<Utc>),

@@ -1,5 +1,5 @@
-//! `Request` is a change that an operator asks for, as a value, and `Report` its answer. Made by `tracker-cli`, `tracker-web` and other
-//! users, sent by `client` and `server`, run by `perform`; plain data.
+//! `Request` is a change that an operator asks for, as a value, and `Report` its answer. Made by `tracker-cli`, `tracker-web` and other users,
+//! sent by `client` in a `frame` to `server`, run by `perform` with `filter` and `text_ids`; plain data.
 
 use std::time::Duration;
 

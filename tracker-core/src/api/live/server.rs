@@ -1,5 +1,5 @@
-//! `Server` accepts connections on the socket of the file, and performs one call for each. Started and stopped by `api/shared`; binds and
-//! removes the socket, starts threads, and writes through `perform` and `portable/import`.
+//! `Server` accepts connections of other processes on the socket of the open file, and performs one call for each: a live command. Started and
+//! stopped by `api/shared`; binds and removes the socket, starts threads, and writes through `perform` and `portable/import`.
 
 use std::{
     collections::HashMap,
@@ -45,9 +45,9 @@ const CONNECTIONS_MAX: usize = 8;
 /// The most subscriptions that are served at the same time, besides the calls.
 const SUBSCRIPTIONS_MAX: usize = 32;
 /// How long the clients of subscriptions may take to read the last events when the file is closed.
-const LAST_EVENTS: Duration = Duration::from_millis(500);
+const LAST_EVENTS_TIMEOUT: Duration = Duration::from_millis(500);
 /// The pause after a connection could not be accepted, in milliseconds.
-const PAUSE: u16 = 100;
+const ACCEPT_PAUSE: u16 = 100;
 
 /// A running server.
 pub(crate) struct Server {
@@ -131,11 +131,11 @@ impl Server {
 pub(crate) struct StoppedServer(Arc<Connections>);
 
 impl StoppedServer {
-    /// Waits until the calls have been answered, because they are refused once the file is closed. Subscriptions end with the file; clients that do not
-    /// read their last events are left behind.
+    /// Waits until the calls have been answered, because they are refused once the file is closed. Subscriptions end with the file. A client that does
+    /// not read its last events in time loses them.
     pub(crate) fn join(self) {
         let has_subscriptions = |open: &mut OpenConnections| !open.subscriptions.is_empty();
-        let waited = self.0.changed.wait_timeout_while(self.0.lock(), LAST_EVENTS, has_subscriptions);
+        let waited = self.0.changed.wait_timeout_while(self.0.lock(), LAST_EVENTS_TIMEOUT, has_subscriptions);
         let mut open = waited.unwrap_or_else(PoisonError::into_inner).0;
         for (number, subscription) in &open.subscriptions {
             subscription.close();
@@ -180,7 +180,7 @@ fn accept_until_woken(listener: &UnixListener, woken: &UnixStream, connections: 
             Err(error) => {
                 panics::log_catching_panics(|| tracing::warn!(%error, "a live command could not be accepted"));
                 // Short of file descriptors or threads, the next connection would fail at once.
-                let _ = poll(&mut [PollFd::new(woken.as_fd(), PollFlags::POLLIN)], PollTimeout::from(PAUSE));
+                let _ = poll(&mut [PollFd::new(woken.as_fd(), PollFlags::POLLIN)], PollTimeout::from(ACCEPT_PAUSE));
             }
             Ok(()) => {}
         }

@@ -1,10 +1,10 @@
-//! `Condition` states the status or revision that a task must have for a command. Made by `api/query`, checked by `engine/action/task` and
-//! `engine/action/order`; pure.
+//! `Condition` holds the filters of a query on the header of a task: statuses, time of the last change, and batch. Made by `api/query`, which
+//! searches by it; checked again by `engine/action/task` and `engine/action/order` before they change a task of the query. Pure.
 
 use super::Header;
 use crate::model::{status::Graph, time::Micros};
 
-/// The condition on a header that a query states. A change of all tasks of a query checks it again.
+/// The condition on a header that a query states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Condition {
     /// `None`: every status.
