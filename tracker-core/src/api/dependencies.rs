@@ -1,5 +1,5 @@
-//! Reads the dependencies and dependents of a task. Called by users, and for the names of tasks by `api/inspect/plan`, `api/tasks/lookup`
-//! and `api/batch`; writes nothing.
+//! Reads the dependencies and dependents of a task. Called by users, and for the names of tasks by `api/inspect/plan`, `api/tasks/lookup` and
+//! `api/batch`; writes nothing.
 
 use crate::model::dependency::{Dependency, DependencyTarget, TaskName};
 use crate::{
@@ -37,10 +37,10 @@ impl<T: Schema> Tasks<T> {
         })
     }
 
-    fn known<R>(&self, id: &TaskKey, look: impl Fn(&mut Tables<Reading<'_>>, TaskRef) -> Result<R>) -> Result<R> {
+    fn known<R>(&self, id: &TaskKey, work: impl Fn(&mut Tables<Reading<'_>>, TaskRef) -> Result<R>) -> Result<R> {
         let kind = self.kind()?;
         self.shared.engine.read(|rows| match rows.look_up(&kind, id)? {
-            Some(task) => look(rows, task),
+            Some(task) => work(rows, task),
             None => Err(kind.refuse(id.clone(), Reason::NotFound)),
         })
     }

@@ -1,4 +1,4 @@
-//! `TaskGroup` submits several tasks in one commit. Called by users; each group is one action of `Engine`.
+//! `TaskGroup` submits several tasks in one commit. Made by `api/tracker`, called by users; each group is one action of `Engine`.
 
 use std::{fmt, sync::Arc};
 

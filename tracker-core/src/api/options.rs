@@ -1,5 +1,5 @@
-//! `Options` states how a tracker opens its file. Called by users, `tracker-cli`, `api/store`, `api/redb_store` and `maintenance`; `open`
-//! hands over to `Tracker` and `Engine`.
+//! `Options` states how a tracker opens its file. Called by users, `tracker-cli`, `api/store`, `api/redb_store` and `maintenance`; `open` makes
+//! `Shared` and `Engine` of it.
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 

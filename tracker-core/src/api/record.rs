@@ -1,5 +1,5 @@
 //! `Record` is a stored task with everything known of it. Made by `api/tasks/lookup`, `api/query`, `api/tasks/ends` and `api/tasks/submit`;
-//! plain data. Making it decodes the payload.
+//! `api/inspect/leases` uses its parts. Plain data. Making it decodes the payload.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! `Kind` is the definition of a kind, checked when it is made of a `KindSpec`, the form that the user's type gives. Used by `storage`,
-//! `engine`, `api`, `worker`, `portable` and `maintenance`; plain data.
+//! `Kind` is the definition of a kind, checked when it is made of a `KindSpec`, the form that the user's type gives. Used by `model/bounds`,
+//! `storage`, `engine`, `api`, `worker`, `portable` and `maintenance`; plain data.
 
 use std::time::Duration;
 

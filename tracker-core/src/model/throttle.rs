@@ -1,5 +1,5 @@
 //! `Throttle` is the key and the period of a throttled submit, and `AcceptedSubmit` the stored row of the submit that was accepted. Used by
-//! `api/tasks/options`, `engine`, `storage`, `portable` and `maintenance/recover`; pure.
+//! `api/tasks/options`, `model/new_task`, `engine`, `storage`, `portable` and `maintenance`; pure.
 
 use super::{
     error::{Error, Result},

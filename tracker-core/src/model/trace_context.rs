@@ -1,5 +1,5 @@
-//! `TraceContext` is the W3C trace context of the code that submitted a task. Given by users in `api/tasks/options`, kept in the header,
-//! and read by handlers, `api/record` and `portable/task`. Pure.
+//! `TraceContext` is the W3C trace context of the code that submitted a task. Given by users in `api/tasks/options`, kept in the header, and
+//! read by `api/execution` for handlers, by `api/record` and by `portable/task`. Pure.
 
 use std::{fmt, str::FromStr};
 

@@ -1,5 +1,5 @@
-//! `StopHandle` stops worker pools from any thread. Held by users, `worker/config` and `worker/background`; asks the dispatcher of each
-//! pool to stop, and touches no row.
+//! `StopHandle` stops worker pools from any thread. Held by users, `worker/config`, `worker/background` and `shared_dispatcher`; asks the
+//! dispatcher of each pool to stop, and touches no row.
 
 use std::{
     fmt,

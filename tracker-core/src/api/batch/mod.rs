@@ -1,5 +1,5 @@
-//! `Batch` is the handle of tasks with a label that end together, and of their follow-up task. Called by users, `tracker-web` and
-//! `api/transaction`; reads rows, and writes through `Engine`.
+//! `Batch` is the handle of tasks with a label that end together, and of their follow-up task. Opened by `api/tracker`, called by users,
+//! `tracker-web`, `api/tasks/bulk` and `api/transaction`; `portable` uses `check_label`. Reads rows, and writes through `Engine`.
 
 mod info;
 

@@ -1,5 +1,5 @@
-//! `Execution` is a claimed task with its lease. Made by `api/tasks/start` and `worker`, used by handlers; writes through `Engine` while
-//! its lease holds, and gives the task back when it is dropped.
+//! `Execution` is a claimed task with its lease. Made by `api/tasks/start` and `worker`; used by users, their handlers, `api/handler`,
+//! `api/tasks/run`, `api/transaction` and `worker`. Writes through `Engine` while its lease holds, and gives the task back when it is dropped.
 
 mod attempt_span;
 mod outcomes;

@@ -1,5 +1,5 @@
-//! Lists the gauges of `Metrics` with their labels and values. Called by `open_metrics` and, with the feature `metrics`, for the recorder of
-//! the crate `metrics`. Pure.
+//! Lists the gauges of `Metrics` with their labels and values. Called by `open_metrics` and, with the feature `metrics`, by `recorded_gauges`.
+//! Pure.
 
 use std::time::Duration;
 

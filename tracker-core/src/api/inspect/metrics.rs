@@ -1,5 +1,5 @@
 //! `Metrics` holds the numbers of all kinds at one time, for monitoring. Called by users, `tracker-cli` and `tracker-web`, and read by
-//! `open_metrics` and `recorded_gauges`; reads the file, and writes nothing.
+//! `open_metrics`, `gauges` and `recorded_gauges`; reads the file, and writes nothing.
 
 use std::time::Duration;
 

@@ -98,7 +98,7 @@ calls! {
         let Some(task) = found else { return Err(tasks.kind()?.refuse(id, Reason::NotFound)) };
         let mut wait = engine.wait_for_end(task, within);
         loop {
-            // Read before the look at the task, so that an end that comes meanwhile is not missed.
+            // Read before the task, so that an end in between is not missed.
             let seen = wait.signal.seen();
             if let Some(waited) = tasks.waited(task)? {
                 return Ok(waited);

@@ -1,5 +1,5 @@
-//! Submits single tasks, and defines their results. Called by users; `api/group`, `api/tasks/bulk`, `api/transaction` and `api/deferred`
-//! make their tasks here. Each submit is one action of `Engine`.
+//! Submits single tasks, and defines their results. Called by users; `api/group`, `api/tasks`, `api/batch`, `api/execution`, `api/transaction`
+//! and `api/deferred` make their tasks here. Each submit is one action of `Engine`.
 
 use super::{SubmitOptions, Tasks};
 #[cfg(feature = "tokio")]

@@ -1,5 +1,5 @@
-//! `Refusal` and `Reason` state why a task does not allow a call. Made by `model/transition`, `engine/action`, `engine/writer` and `api`;
-//! plain data.
+//! `Refusal` and `Reason` state why a task does not allow a call. Made by `model/transition`, `model/kind`, `engine/action`, `engine/writer` and
+//! `api`; logged by `engine/run_log`. Plain data.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! `Payload` is a payload without its type: bytes of MessagePack that serde reads and writes as JSON. Used by `api/schema` for untyped
-//! handles, `api/inspect/update`, `api/live`, `api/schedule` for templates, and `portable`; pure.
+//! `Payload` is a payload without its type: bytes of MessagePack that serde reads and writes as JSON. Used by `model/codec`, `api/schema` for
+//! untyped handles, `api/inspect/update`, `api/live`, `api/schedule` for templates, and `portable`; pure.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -1,4 +1,5 @@
-//! `Backoff` computes the delay before the next attempt from the number of failures. Part of `Policy`; called by `model/transition`. Pure.
+//! `Backoff` computes the delay before the next attempt from the number of failures. Part of `Policy`; called by `model/transition`, stored by
+//! `storage/encoding/kind`. Pure.
 
 use std::time::Duration;
 

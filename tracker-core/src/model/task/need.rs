@@ -1,5 +1,5 @@
-//! `Need` states how much of a named resource a task of a kind needs. Plain data in `Policy`, read by `model/kind` and `model/needs`, which
-//! read the amount of a field from its encoded index.
+//! `Need` states how much of a named resource a task of a kind needs. Plain data in `Policy`, stored by `storage/encoding/kind`, read by
+//! `model/kind` and `model/needs`, which read the amount of a field from its encoded index.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! `ValueType` detects the type of an id or an indexed value from its encoded bytes, so that a query with another type can be refused.
-//! Called by `storage/read/type_check`, `engine/action/register`, `api/schedule` and error messages of `model`; pure.
+//! `ValueType` detects the type of an id or an indexed value from its encoded bytes, so that a query with another type can be refused. Called by
+//! `storage/read/type_check`, `engine/action/register`, `api/open_kinds`, `api/schedule` and error messages of `model`; pure.
 
 use super::id::{TAG_BYTES, TAG_INT, TAG_STR, TAG_UUID};
 

@@ -1,5 +1,5 @@
-//! `Clock` tells the time; `SystemClock` is that of the system. Implemented by users and by `ManualClock`; called by `TimeKeeper`,
-//! `engine/signal` and `maintenance/time_repair`. Reads the system's clock and touches no file.
+//! `Clock` tells the time; `SystemClock` is that of the system. Implemented by users and by `ManualClock`; set by `api/options`, called by
+//! `TimeKeeper`, `engine/signal` and `maintenance/time_repair`. Reads the system's clock and touches no file.
 
 use std::{
     sync::{Arc, OnceLock},

@@ -1,5 +1,6 @@
-//! `TimeKeeper` tells the tracker's time, which never goes back. Made by `api/options`, called by `engine` and `maintenance/move_tasks`.
-//! Reads the clock without holding its lock, since the clock may panic or call the tracker.
+//! `TimeKeeper` tells the tracker's time, which never goes back. Made by `api/options`, called by `engine`, `maintenance/move_tasks`, `worker`
+//! and `api/execution`, which measure how long attempts run. Reads the clock without holding its lock, since the clock may panic or call the
+//! tracker.
 
 use std::{
     cell::Cell,

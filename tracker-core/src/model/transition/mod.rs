@@ -1,5 +1,5 @@
 //! Decides the change that a command makes to a task. Called by `engine/writer`, `Tasks::check_start`, which writes nothing, and
-//! `portable/imported_task`. One pure function over values: no clock, no file, no randomness.
+//! `portable/imported_task`; `engine` reads the `Decision`. One pure function over values: no clock, no file, no randomness.
 //!
 //! [`Rules::decide`] gets the task's header (or none), a command, the policy and the time, and gives a new header with
 //! what goes into the history, or the reason for a refusal. The caller applies the result.
