@@ -119,20 +119,20 @@ impl Shared {
     }
 
     pub(crate) fn kind(&self, id: u32) -> Result<Arc<Kind>> {
-        self.engine.kinds().get(id).cloned().ok_or_else(gone)
+        self.engine.kinds().get(id).cloned().ok_or_else(kind_removed)
     }
 
     /// The kind as these rows describe it, because another process may have changed it since this one read it.
     pub(crate) fn kind_in(&self, rows: &mut Tables<Reading<'_>>, id: u32) -> Result<Arc<Kind>> {
         let known = self.engine.kinds();
         if rows.file_state()?.schema == known.schema {
-            return known.get(id).cloned().ok_or_else(gone);
+            return known.get(id).cloned().ok_or_else(kind_removed);
         }
-        rows.all_kinds()?.get(id).cloned().ok_or_else(gone)
+        rows.all_kinds()?.get(id).cloned().ok_or_else(kind_removed)
     }
 }
 
-fn gone() -> Error {
+fn kind_removed() -> Error {
     Error::new(ErrorKind::SchemaMismatch, "the kind is no longer in the file: open it again")
 }
 

@@ -158,7 +158,7 @@ impl<R: Send + 'static> Pending<R> {
         }
         loop {
             if matches!(*stage, Stage::Taken) {
-                return Some(Err(taken()));
+                return Some(Err(already_taken()));
             }
             if let Some(result) = PendingAnswer::take(&mut stage) {
                 return Some(result);
@@ -212,12 +212,12 @@ impl<R> Future for Pending<R> {
                 drop(catch_panic(AssertUnwindSafe(|| drop(replaced))));
                 Poll::Pending
             }
-            Stage::Callback(_) | Stage::Taken => Poll::Ready(Err(taken())),
+            Stage::Callback(_) | Stage::Taken => Poll::Ready(Err(already_taken())),
         }
     }
 }
 
-fn taken() -> Error {
+fn already_taken() -> Error {
     Error::invalid("the result of the deferred call was taken before")
 }
 

@@ -129,7 +129,7 @@ impl Tasks<Untyped> {
     }
 }
 
-/// The error of a task that is gone.
-fn gone(kind: &Kind, id: &TaskKey) -> Error {
+/// The error of a task that does not exist.
+fn not_found(kind: &Kind, id: &TaskKey) -> Error {
     kind.refuse(id.clone(), crate::model::error::Reason::NotFound)
 }

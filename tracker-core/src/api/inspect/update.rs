@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::gone;
+use super::not_found;
 use crate::{
     api::{schema::Untyped, tasks::Tasks},
     engine::{Rescue, Scope, Target, TaskCommand},
@@ -64,7 +64,7 @@ impl Tasks<Untyped> {
             let Some(header) = rows.header(task)? else { return Ok((kind, None)) };
             Ok((kind, Some((task, header.revision, rows.changeable(task, &header, now)?))))
         })?;
-        let Some((task, stored, (row, current))) = found else { return Err(gone(&kind, &id)) };
+        let Some((task, stored, (row, current))) = found else { return Err(not_found(&kind, &id)) };
         if current != stored {
             // Another payload is stored once the expired lease ends. End it now, so that the next read returns that payload.
             engine.call(Rescue { kind: Some(kind.id), scope: Scope::Expired })?;

@@ -83,7 +83,7 @@ impl Client {
             match UnixStream::connect(&client.socket) {
                 // The socket of a process that was killed refuses connections.
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {}
-                Err(error) => return Err(frame::broken(&error)),
+                Err(error) => return Err(frame::connection_error(&error)),
                 Ok(stream) => match client.send(&stream, Ask::Time) {
                     Ok(_) => return Ok(Some(Self { timeout: None, ..client })),
                     // The process closed the file meanwhile.
@@ -111,7 +111,7 @@ impl Client {
     pub fn perform(&self, request: &Request) -> Result<Report> {
         match self.call(Ask::Perform(request.clone()))? {
             Reply::Report(report) => Ok(report),
-            other => Err(frame::unexpected(&other)),
+            other => Err(frame::unexpected_reply(&other)),
         }
     }
 
@@ -122,7 +122,7 @@ impl Client {
     pub fn count(&self, request: &Request) -> Result<Vec<KindCount>> {
         match self.call(Ask::Count(request.clone()))? {
             Reply::Counts(counts) => Ok(counts),
-            other => Err(frame::unexpected(&other)),
+            other => Err(frame::unexpected_reply(&other)),
         }
     }
 
@@ -133,7 +133,7 @@ impl Client {
     pub fn now(&self) -> Result<DateTime<Utc>> {
         match self.call(Ask::Time)? {
             Reply::Time(now) => Ok(now),
-            other => Err(frame::unexpected(&other)),
+            other => Err(frame::unexpected_reply(&other)),
         }
     }
 
@@ -205,7 +205,7 @@ impl Client {
         let stream = self.connect()?;
         match self.send(&stream, Ask::Subscribe(selection.clone()))? {
             Reply::Subscribed => EventStream::new(stream),
-            other => Err(frame::unexpected(&other)),
+            other => Err(frame::unexpected_reply(&other)),
         }
     }
 
@@ -216,7 +216,7 @@ impl Client {
     fn connect(&self) -> Result<UnixStream> {
         UnixStream::connect(&self.socket).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => closed(),
-            _ => frame::broken(&error),
+            _ => frame::connection_error(&error),
         })
     }
 
@@ -249,7 +249,7 @@ fn closed() -> Error {
 fn before_call(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => closed(),
-        _ => frame::broken(error),
+        _ => frame::connection_error(error),
     }
 }
 

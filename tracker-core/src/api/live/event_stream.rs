@@ -46,10 +46,10 @@ impl EventStreamHandle {
 impl EventStream {
     /// Takes a connection on which the server has already answered `Subscribed`.
     pub(super) fn new(stream: UnixStream) -> Result<Self> {
-        let broken = |error| frame::broken(&error);
-        stream.set_read_timeout(None).map_err(broken)?;
+        let io_error = |error| frame::connection_error(&error);
+        stream.set_read_timeout(None).map_err(io_error)?;
         let handle =
-            EventStreamHandle { stream: Arc::new(stream.try_clone().map_err(broken)?), closed: Arc::default() };
+            EventStreamHandle { stream: Arc::new(stream.try_clone().map_err(io_error)?), closed: Arc::default() };
         Ok(Self { connection: BufReader::new(stream), handle, has_ended: false })
     }
 
@@ -67,7 +67,7 @@ impl EventStream {
         match frame::decode::<Answer>(&bytes)?? {
             Reply::Event(event) => Ok(Some(event)),
             Reply::EventsEnded => Ok(None),
-            other => Err(frame::unexpected(&other)),
+            other => Err(frame::unexpected_reply(&other)),
         }
     }
 }

@@ -61,8 +61,8 @@ mod sender {
         mut stream: &UnixStream,
         is_stopping: impl Fn() -> bool,
     ) -> Result<()> {
-        let broken = |error| frame::broken(&error);
-        stream.set_write_timeout(None).map_err(broken)?;
+        let io_error = |error| frame::connection_error(&error);
+        stream.set_write_timeout(None).map_err(io_error)?;
         let encode = |notification| {
             frame::encode(&Answer::Ok(Reply::Event(live_event(tracker, notification))), frame::LONGEST_ANSWER)
         };
@@ -72,7 +72,7 @@ mod sender {
             let Some(event) = subscription.next_within(CHECK_EVERY) else {
                 if has_ended {
                     let end = frame::encode(&Answer::Ok(Reply::EventsEnded), frame::LONGEST_ANSWER)?;
-                    return stream.write_all(&end).map_err(broken);
+                    return stream.write_all(&end).map_err(io_error);
                 }
                 // A server that stops has shut down the reading side itself, so that the connection is readable too.
                 if has_hung_up(stream) && !is_stopping() {
@@ -86,7 +86,7 @@ mod sender {
             {
                 frames.extend(encode(event)?);
             }
-            stream.write_all(&frames).map_err(broken)?;
+            stream.write_all(&frames).map_err(io_error)?;
         }
     }
 

@@ -137,14 +137,14 @@ pub(super) fn frame(value: &[u8], longest: usize) -> Result<Vec<u8>> {
 /// Reads the value of a frame. A length over the limit is an error before a byte of the value is read.
 pub(super) fn read(reader: &mut impl Read, longest: usize) -> Result<Vec<u8>> {
     let mut length = [0; 4];
-    reader.read_exact(&mut length).map_err(|error| broken(&error))?;
+    reader.read_exact(&mut length).map_err(|error| connection_error(&error))?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
     if length > longest {
         return Err(Error::too_large("a live command or its answer", length, longest));
     }
     let mut bytes = Vec::new();
-    let read = reader.take(length as u64).read_to_end(&mut bytes).map_err(|error| broken(&error))?;
-    if read < length { Err(broken(&io::ErrorKind::UnexpectedEof.into())) } else { Ok(bytes) }
+    let read = reader.take(length as u64).read_to_end(&mut bytes).map_err(|error| connection_error(&error))?;
+    if read < length { Err(connection_error(&io::ErrorKind::UnexpectedEof.into())) } else { Ok(bytes) }
 }
 
 /// Decodes the value of a frame. Unknown fields and variants are errors, and so are bytes after the value.
@@ -156,7 +156,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 }
 
 /// The error of a connection that broke or took too long.
-pub(super) fn broken(error: &io::Error) -> Error {
+pub(super) fn connection_error(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
             Error::new(ErrorKind::Busy, "the other process did not answer in time: try again")
@@ -166,6 +166,6 @@ pub(super) fn broken(error: &io::Error) -> Error {
 }
 
 /// The error of an answer that does not fit the call.
-pub(super) fn unexpected(reply: &Reply) -> Error {
+pub(super) fn unexpected_reply(reply: &Reply) -> Error {
     Error::invalid(format!("the other process answered another question: {reply:?}"))
 }

@@ -31,7 +31,7 @@ pub(super) fn send(stream: &UnixStream, mut lines: impl Read, timeout: Option<Du
         match frame::decode::<Answer>(&answer)?? {
             Reply::MoreLines => {}
             Reply::Imported(imported) => return Ok(imported),
-            other => return Err(frame::unexpected(&other)),
+            other => return Err(frame::unexpected_reply(&other)),
         }
         let read = loop {
             match lines.read(&mut part) {
@@ -42,7 +42,7 @@ pub(super) fn send(stream: &UnixStream, mut lines: impl Read, timeout: Option<Du
         let read = read.map_err(|error| Error::caused(ErrorKind::Io, "the lines cannot be read further", error))?;
         let frame = frame::frame(part.get(..read).unwrap_or_default(), PART)?;
         let written = Timed::new(stream, Some(STEP_TIMEOUT)).write_all(&frame);
-        written.map_err(|error| interrupted(&frame::broken(&error)))?;
+        written.map_err(|error| interrupted(&frame::connection_error(&error)))?;
     }
 }
 
@@ -71,7 +71,7 @@ impl<'s> SentLines<'s> {
 
     fn next_part(&self) -> Result<Vec<u8>> {
         let ask = frame::encode(&Answer::Ok(Reply::MoreLines), frame::LONGEST_ANSWER)?;
-        Timed::new(self.stream, Some(STEP_TIMEOUT)).write_all(&ask).map_err(|error| frame::broken(&error))?;
+        Timed::new(self.stream, Some(STEP_TIMEOUT)).write_all(&ask).map_err(|error| frame::connection_error(&error))?;
         frame::read(&mut Timed::new(self.stream, Some(SLOWEST)), PART)
     }
 }

@@ -205,7 +205,7 @@ fn write(stream: &UnixStream, answer: &Answer) -> Result<()> {
         let text = format!("the request was performed, but {error}: select fewer tasks");
         frame::encode(&Answer::Err((&Error::invalid(text)).into()), frame::LONGEST_ANSWER)
     })?;
-    Timed::new(stream, Some(STEP_TIMEOUT)).write_all(&frame).map_err(|error| frame::broken(&error))
+    Timed::new(stream, Some(STEP_TIMEOUT)).write_all(&frame).map_err(|error| frame::connection_error(&error))
 }
 
 impl Connections {
@@ -273,8 +273,8 @@ impl Connections {
     fn read_call(stream: &UnixStream) -> Result<Result<Call>> {
         let mut timed = Timed::new(stream, Some(STEP_TIMEOUT));
         let mut hello = [0; frame::HELLO];
-        timed.write_all(&frame::hello()).map_err(|error| frame::broken(&error))?;
-        timed.read_exact(&mut hello).map_err(|error| frame::broken(&error))?;
+        timed.write_all(&frame::hello()).map_err(|error| frame::connection_error(&error))?;
+        timed.read_exact(&mut hello).map_err(|error| frame::connection_error(&error))?;
         frame::check_hello(hello)?;
         match frame::read(&mut timed, frame::LONGEST_CALL) {
             Ok(bytes) => Ok(frame::decode::<Call>(&bytes)),

@@ -10,11 +10,11 @@ use crate::{
     },
 };
 
-/// A task and the tasks of its kind.
+/// The handle of a kind, and the id of one of its tasks.
 type FoundTask = (Tasks<Untyped>, TaskKey);
 
 impl Tracker {
-    /// Returns the tasks of the named kind, or of every kind in the order in which the kinds came.
+    /// Returns the tasks of the named kind, or of every kind in the order in which the kinds were first stored.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the file has no such kind.

@@ -1,5 +1,5 @@
-//! Replaces live commands on systems without Unix sockets: each call fails with `Unsupported`. Called by users and `api/shared` there;
-//! touches nothing.
+//! Replaces live commands on systems without Unix sockets: `Client::find` and `Server::start` fail with `Unsupported`, and the other calls exist
+//! only for the compiler. Called by users and `api/shared` there; touches nothing.
 
 use std::{convert::Infallible, path::Path, time::Duration};
 
