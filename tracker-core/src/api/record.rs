@@ -182,7 +182,7 @@ impl<T, S> Record<T, S> {
         kind: &Kind,
         task_rows: TaskRows,
     ) -> Result<Self, UnreadableTask> {
-        let TaskRows { header, row, past, progress, successor, .. } = task_rows;
+        let TaskRows { header, row, past_attempts, progress, successor, .. } = task_rows;
         let status = || {
             kind.graph.status(header.code).and_then(V::status).ok_or_else(|| {
                 let what = format!("{} \"{}\" has the unknown status code {}", kind.name, row.id, header.code);
@@ -207,7 +207,7 @@ impl<T, S> Record<T, S> {
             crashes: header.crashes,
             lease: header.lease.as_ref().map(Into::into),
             progress: progress.map(Into::into),
-            history: past.into_iter().chain(header.last).map(Into::into).collect(),
+            history: past_attempts.into_iter().chain(header.last).map(Into::into).collect(),
             ended: header.ended,
             cancel_requested: header.cancel,
             waits_for: header.waits,

@@ -117,7 +117,7 @@ impl PortableAttempt {
 }
 
 /// Cuts the texts of an attempt at the limits that handlers have, plus 64 bytes for the note of an earlier cut.
-pub(super) fn bound(shared: &Shared, ended: &mut StoredAttempt) {
+pub(super) fn cut_texts(shared: &Shared, ended: &mut StoredAttempt) {
     let text = |text: String| shared.text(text, TEXT + 64);
     ended.worker = shorten(std::mem::take(&mut ended.worker), NAME + 64);
     if let Some(failure) = &mut ended.failure {

@@ -124,7 +124,7 @@ impl PortableBatch {
         let batch = Batch {
             created,
             finished: self.finished.map(|stamp| recorded(stamp, "finished")).transpose()?,
-            gone: gone(&self.gone)?,
+            gone: gone_counts(&self.gone)?,
             throughput: self.pace.map(|pace| pace.completion_rate(times)).transpose()?.unwrap_or_default(),
             refused: self.follow_up_refused.map(|why| shared.text(why, TEXT + 64)),
             ..Batch::new(&self.open_batch, created)
@@ -150,7 +150,8 @@ impl PortableSeal {
     }
 }
 
-fn gone(counts: &BTreeMap<Role, u64>) -> Result<Roles<u64>> {
+/// Counts the deleted tasks of a batch by role, and checks what a line says of them.
+fn gone_counts(counts: &BTreeMap<Role, u64>) -> Result<Roles<u64>> {
     let mut gone = Roles::default();
     let mut all: u64 = 0;
     for (role, tasks) in counts {

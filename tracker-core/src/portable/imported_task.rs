@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    attempt::bound,
+    attempt::cut_texts,
     dependency::{AwaitedDependency, numbered},
     payload::PortablePayload,
     task::{PortableHistory, PortableTask},
@@ -85,7 +85,7 @@ impl ImportedTask {
         let typed = shared.open.typed(&self.kind.name);
         let (kind, line) = (&self.kind, &mut self.line);
         let now = writer.now();
-        let PortableHistory { mut header, mut past, fenceless } =
+        let PortableHistory { mut header, mut past_attempts, fenceless } =
             line.header_and_history(kind, Recorded { now, future }).map_err(Error::invalid)?;
         let own = PortablePayload {
             indexes: line.indexes.take(),
@@ -99,17 +99,17 @@ impl ImportedTask {
         {
             header.priority = own.priority.unwrap_or(kind.policy.priority);
         }
-        past.iter_mut().chain(&mut header.last).for_each(|ended| bound(shared, ended));
+        past_attempts.iter_mut().chain(&mut header.last).for_each(|ended| cut_texts(shared, ended));
         let successor = line.successor.take().map(|line| line.keyed(kind, Some(&self.id), typed)).transpose()?;
         let guessed = keyed.guessed || successor.as_ref().is_some_and(|successor| successor.guessed);
         if fenceless {
-            for ended in past.iter_mut().chain(&mut header.last) {
+            for ended in past_attempts.iter_mut().chain(&mut header.last) {
                 ended.fence = writer.take_fence()?;
             }
         }
         let successor = successor.map(|keyed| keyed.task_row(&self.id));
         let task = kind.task(line.reserved.map_or_else(|| writer.new_seq(), Ok)?);
-        let whole = TaskRows { task, header, row: keyed.task_row(&self.id), past, progress: None, successor };
+        let whole = TaskRows { task, header, row: keyed.task_row(&self.id), past_attempts, progress: None, successor };
         let whole = released(kind, whole, now)?;
         if self.line.batch.is_none() && self.line.dependencies.is_empty() {
             writer.put_imported(kind, &whole)?;
@@ -177,7 +177,7 @@ fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
     };
     let decided = kind.rules(now).decide(Some(&whole.header), &Command::Finish(finish));
     let decision = decided.map_err(|reason| kind.refuse(whole.row.id.clone(), reason))?;
-    whole.past.extend(decision.history);
+    whole.past_attempts.extend(decision.history);
     if let Some(row) = whole.successor.take().filter(|_| decision.payload == PayloadChange::TakeSuccessor) {
         whole.row = row;
     }

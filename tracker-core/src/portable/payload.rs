@@ -89,7 +89,7 @@ impl PortablePayload {
                 }
                 (own.values, own.fingerprint, false)
             }
-            _ => (found(kind, &self.payload, &indexes, &uniques), None, !complete),
+            _ => (given_or_guessed_keys(kind, &self.payload, &indexes, &uniques), None, !complete),
         };
         check_values(&values.0)?;
         check_values(&values.1)?;
@@ -105,7 +105,7 @@ fn known_only(given: &Keys, known: &Vec<&String>, what: &str) -> Result<()> {
 }
 
 /// The keys that the line gives. For each other key, the field of its name in the payload, if there is one.
-fn found(kind: &Kind, payload: &Payload, indexes: &Keys, uniques: &Keys) -> Values {
+fn given_or_guessed_keys(kind: &Kind, payload: &Payload, indexes: &Keys, uniques: &Keys) -> Values {
     let node = payload.node();
     let guess = |name: &str| Value::guess(node.as_ref().and_then(|node| Node::field(node, name)));
     let index = |name: &String| indexes.get(name).cloned().or_else(|| guess(name)).unwrap_or(Value::None).encoded();

@@ -133,7 +133,7 @@ pub(super) struct PortableProgress {
 
 impl PortableTask {
     pub(super) fn of(kind: &Kind, whole: &TaskRows) -> Self {
-        let TaskRows { header, row, past, progress, successor, .. } = whole;
+        let TaskRows { header, row, past_attempts, progress, successor, .. } = whole;
         let name = |code: i32| match kind.graph.status(code) {
             Some(status) => StatusRef::Name(status.name.clone()),
             None => StatusRef::Code(code),
@@ -180,7 +180,7 @@ impl PortableTask {
                 message: progress.message.clone(),
                 at: Timestamp(progress.at),
             }),
-            history: past
+            history: past_attempts
                 .iter()
                 .chain(&header.last)
                 .map(|ended| History::Attempt(Box::new(PortableAttempt::of(kind, ended))))
@@ -197,7 +197,7 @@ impl PortableTask {
 /// The parts of a line besides its keys, by the definition of the file's kind.
 pub(super) struct PortableHistory {
     pub header: Header,
-    pub past: Vec<StoredAttempt>,
+    pub past_attempts: Vec<StoredAttempt>,
     /// Whether the attempts need fences of this file.
     pub fenceless: bool,
 }
@@ -214,15 +214,16 @@ impl PortableTask {
         let due = self.due.map_or(created, |stamp| stamp.0);
         let lease = self.lease.take().map(|lease| lease.of(kind, times)).transpose()?;
         let cancel = lease.as_ref().is_some_and(|(_, cancel)| *cancel);
-        let mut past = Vec::new();
+        let mut past_attempts = Vec::new();
         let mut fenceless = false;
         for (number, attempt) in (1..).zip(std::mem::take(&mut self.history)) {
             let attempt = attempt.attempt();
             fenceless |= attempt.fence.is_none();
-            past.push(attempt.ended(kind, number, u64::from(number), (updated, times))?);
+            past_attempts.push(attempt.ended(kind, number, u64::from(number), (updated, times))?);
         }
         if !fenceless
-            && (!past.is_sorted_by(|one, other| one.fence < other.fence) || past.iter().any(|one| one.fence > FENCES))
+            && (!past_attempts.is_sorted_by(|one, other| one.fence < other.fence)
+                || past_attempts.iter().any(|one| one.fence > FENCES))
         {
             return Err(
                 "the fences of a history rise from attempt to attempt; leave them out to have them given".to_owned()
@@ -230,8 +231,8 @@ impl PortableTask {
         }
         // The header holds the last attempt, if that has neither a failure nor annotations.
         let plain = |ended: &StoredAttempt| ended.failure.is_none() && ended.annotations.is_empty();
-        let ended = self.ended.max(u32::try_from(past.len()).unwrap_or(u32::MAX));
-        let last = past.pop_if(|ended| plain(ended));
+        let ended = self.ended.max(u32::try_from(past_attempts.len()).unwrap_or(u32::MAX));
+        let last = past_attempts.pop_if(|ended| plain(ended));
         let header = Header {
             code,
             priority: self.priority.unwrap_or(kind.policy.priority),
@@ -259,7 +260,7 @@ impl PortableTask {
             batch: None,
         };
         check(kind, &header)?;
-        Ok(PortableHistory { header, past, fenceless })
+        Ok(PortableHistory { header, past_attempts, fenceless })
     }
 
     fn trace(&self) -> Result<Option<Arc<TraceContext>>, String> {

@@ -292,14 +292,14 @@ impl<S: Source> Tables<S> {
     }
 
     /// The attempts of the history, oldest first. The latest attempt may be stored in the header instead.
-    pub(crate) fn past(&mut self, task: TaskRef) -> Result<Vec<StoredAttempt>> {
-        let mut past = Vec::new();
+    pub(crate) fn past_attempts(&mut self, task: TaskRef) -> Result<Vec<StoredAttempt>> {
+        let mut past_attempts = Vec::new();
         for row in Rows::of("tracker.history", self.history()?, AttemptKey::all(task))? {
             let (key, value) = row?;
             let ended = encoding::decode_at(key.value(), value.value());
-            past.push(ended.map_err(|what| Error::corrupted("tracker.history", task, what))?);
+            past_attempts.push(ended.map_err(|what| Error::corrupted("tracker.history", task, what))?);
         }
-        Ok(past)
+        Ok(past_attempts)
     }
 
     pub(crate) fn count(&mut self, kind: u32, code: i32) -> Result<u64> {

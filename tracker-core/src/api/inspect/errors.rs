@@ -34,7 +34,7 @@ pub struct ErrorGroup {
     pub count: u64,
     /// How many of them will be tried again.
     pub retrying: u64,
-    /// The first ids that were met, the latest failures first.
+    /// Ids of up to 5 of the tasks, the latest failures first.
     pub examples: Vec<TaskKey>,
     /// When the latest of these failures happened.
     pub latest: DateTime<Utc>,
@@ -55,7 +55,7 @@ impl ErrorGroup {
 pub struct ErrorGroups {
     /// The most frequent first.
     pub groups: Vec<ErrorGroup>,
-    /// How many tasks were looked at: those that failed or were given up, the latest first.
+    /// How many tasks were examined: those that failed or were given up, the latest first.
     pub looked_at: u64,
     /// Whether these were all of them.
     pub complete: bool,
@@ -64,8 +64,9 @@ pub struct ErrorGroups {
 /// How many examples a group keeps.
 const EXAMPLES: usize = 5;
 
+/// Collects the tasks of an [`ErrorGroup`].
 #[derive(Default)]
-struct ErrorPattern {
+struct GroupBuilder {
     count: u64,
     retrying: u64,
     examples: Vec<TaskKey>,
@@ -73,7 +74,7 @@ struct ErrorPattern {
     latest_error: String,
 }
 
-impl ErrorPattern {
+impl GroupBuilder {
     fn add(&mut self, failure: &Failure, at: Micros, retrying: bool, id: TaskKey) {
         if self.count == 0 || at > self.latest {
             self.latest = at;
@@ -88,8 +89,8 @@ impl ErrorPattern {
 }
 
 impl<T: Schema> Tasks<T> {
-    /// Groups the tasks that have failed, or were given up, by the deepest cause of their last error. Looks at no more than `most` of them, the
-    /// latest first, since each costs a look at its history.
+    /// Groups the tasks that have failed, or were given up, by the deepest cause of their last error. Reads no more than `most` of them, the
+    /// latest first, because it reads the history of each.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -112,7 +113,7 @@ impl<T: Schema> Tasks<T> {
     pub fn errors(&self, most: usize) -> Result<ErrorGroups> {
         let mut search = Search { newest_first: true, ..Search::new() };
         search.add_statuses([Role::Failed, Role::Exhausted, Role::Ignored].map(StatusFilter::Role));
-        let mut groups: HashMap<String, ErrorPattern> = HashMap::new();
+        let mut groups: HashMap<String, GroupBuilder> = HashMap::new();
         let mut looked_at = 0;
         let complete = loop {
             search.limit = (most - looked_at).min(1_000);
@@ -128,8 +129,8 @@ impl<T: Schema> Tasks<T> {
                 let (mut page, read) = (Vec::with_capacity(found.len()), found.len());
                 for (_, task) in found {
                     let Some(header) = rows.header(task)? else { continue };
-                    let past = if header.ended > 0 { rows.past(task)? } else { Vec::new() };
-                    let failed = past.into_iter().rev().find_map(|ended| Some((ended.failure?, ended.ended)));
+                    let past_attempts = if header.ended > 0 { rows.past_attempts(task)? } else { Vec::new() };
+                    let failed = past_attempts.into_iter().rev().find_map(|ended| Some((ended.failure?, ended.ended)));
                     let Some((failure, at)) = failed else { continue };
                     let retrying = kind.graph.status(header.code).is_some_and(|status| status.role == Role::Failed)
                         && header.due != crate::model::transition::NEVER;
@@ -149,7 +150,7 @@ impl<T: Schema> Tasks<T> {
                 None => break true,
             }
         };
-        let group = |(message, group): (String, ErrorPattern)| ErrorGroup {
+        let group = |(message, group): (String, GroupBuilder)| ErrorGroup {
             message,
             latest_error: group.latest_error,
             count: group.count,

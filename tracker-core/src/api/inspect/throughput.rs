@@ -112,9 +112,9 @@ impl<T: Schema> Tasks<T> {
                     let Some(header) = rows.header(task)? else { continue };
                     // Where only the last attempt is known to the header, it is the only one.
                     if header.ended > u32::from(header.last.is_some()) {
-                        ended.extend(rows.past(task)?.iter().map(brief));
+                        ended.extend(rows.past_attempts(task)?.iter().map(ended_attempt));
                     }
-                    ended.extend(header.last.as_ref().map(brief));
+                    ended.extend(header.last.as_ref().map(ended_attempt));
                 }
                 Ok((ended, read, next))
             })?;
@@ -139,14 +139,15 @@ fn ended_in(graph: &Graph) -> Vec<StatusFilter> {
     graph.statuses().iter().filter(wanted).map(|status| StatusFilter::Code(status.code)).collect()
 }
 
-type Brief = (Micros, AttemptStatus, Duration);
+/// The end, the status and the run time of an attempt.
+type EndedAttempt = (Micros, AttemptStatus, Duration);
 
-fn brief(ended: &StoredAttempt) -> Brief {
+fn ended_attempt(ended: &StoredAttempt) -> EndedAttempt {
     let measured = ended.run.map(Duration::from_micros);
     (ended.ended, ended.status, measured.unwrap_or_else(|| between(ended.started, ended.ended)))
 }
 
-fn statuses_of(attempts: &[Brief]) -> Vec<(AttemptStatus, u64)> {
+fn statuses_of(attempts: &[EndedAttempt]) -> Vec<(AttemptStatus, u64)> {
     let mut counts = AttemptStatus::ALL.map(|status| (status, 0));
     for (_, status, _) in attempts {
         for (counted, count) in &mut counts {
@@ -156,7 +157,7 @@ fn statuses_of(attempts: &[Brief]) -> Vec<(AttemptStatus, u64)> {
     counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
-fn throughput_of(attempts: &[Brief], since: Micros, now: Micros) -> Throughput {
+fn throughput_of(attempts: &[EndedAttempt], since: Micros, now: Micros) -> Throughput {
     let mut minutes: BTreeMap<Micros, ThroughputMinute> = BTreeMap::new();
     let succeeded = attempts.iter().filter(|(_, status, _)| *status == AttemptStatus::Succeeded).map(|(at, ..)| *at);
     let mut throughput = Throughput {

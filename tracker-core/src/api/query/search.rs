@@ -165,8 +165,8 @@ impl Search {
         if header.ended == 0 {
             return Ok(false);
         }
-        let past = rows.past(task)?;
-        let mut failures = past.iter().filter_map(|ended| ended.failure.as_ref());
+        let past_attempts = rows.past_attempts(task)?;
+        let mut failures = past_attempts.iter().filter_map(|ended| ended.failure.as_ref());
         Ok(failures.any(|failure| contains(&failure.error) || failure.causes.iter().any(|cause| contains(cause))))
     }
 

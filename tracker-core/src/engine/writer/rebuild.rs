@@ -165,7 +165,7 @@ impl Writer<'_> {
 
     /// Writes a task of another file with its header, history and pending payload.
     pub(crate) fn restore(&mut self, kind: &Kind, task_rows: &TaskRows) -> Result<()> {
-        let TaskRows { task, row, past, successor, .. } = task_rows;
+        let TaskRows { task, row, past_attempts, successor, .. } = task_rows;
         let batch = task_rows.header.batch.filter(|batch| self.batch_now(*batch).is_ok());
         // A payload that waited and is lost was never submitted.
         let fingerprint = task_rows.header.fingerprint.filter(|_| !task_rows.lacks_successor());
@@ -184,7 +184,7 @@ impl Writer<'_> {
         self.file_state.clock_floor = self.file_state.clock_floor.max(header.updated);
         let successor = successor.map(Some);
         let change =
-            TaskChange { new: Some(&header), new_row: Some(row), history: past, successor, ..TaskChange::default() };
+            TaskChange { new: Some(&header), new_row: Some(row), history: past_attempts, successor, ..TaskChange::default() };
         if self.undo.is_some() {
             self.remember(kind, *task, &change)?;
         }

@@ -104,8 +104,8 @@ pub(super) fn copy_needs(
         }
     }
     target.shared.engine.user_transaction(|writer| {
-        for (waiter, dependencies) in &dependencies {
-            writer.restore_dependencies(*waiter, dependencies)?;
+        for (dependent, dependencies) in &dependencies {
+            writer.restore_dependencies(*dependent, dependencies)?;
         }
         Ok(())
     })

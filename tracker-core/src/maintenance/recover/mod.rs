@@ -226,14 +226,14 @@ fn task_rows(source: Reading<'_>, task: TaskRef) -> Result<(TaskRows, Result<()>
     let header = rows.header(task)?.ok_or_else(|| Error::corrupted("tracker.headers", task, "it has no header"))?;
     let row = rows.task_row(task)?;
     // The task is kept even if its history or its pending payload cannot be read.
-    let (past, history) = match catch_redb_panic("reading a history", || rows.past(task)) {
-        Ok(past) => (past, Ok(())),
+    let (past_attempts, history) = match catch_redb_panic("reading a history", || rows.past_attempts(task)) {
+        Ok(past_attempts) => (past_attempts, Ok(())),
         Err(error) => (Vec::new(), Err(error)),
     };
     let waits = header.successor;
     let successor =
         if waits { catch_redb_panic("reading a payload", || rows.successor(task)).ok().flatten() } else { None };
-    let task_rows = TaskRows { task, header, row, past, progress: None, successor };
+    let task_rows = TaskRows { task, header, row, past_attempts, progress: None, successor };
     if task_rows.has_room() {
         Ok((task_rows, history))
     } else {

@@ -100,14 +100,14 @@ fn expect_attempts(
     found: Option<&mut Found>,
     (kind, task, header): (&Kind, TaskRef, &Header),
 ) -> Result<()> {
-    let (mut past, mut progress) = (0, 0);
+    let (mut past_attempts, mut progress) = (0, 0);
     if let Some(found) = found {
         let role = kind.graph.status(header.code).map(|status| status.role);
         if role.is_none() || header.lease.is_some() != (role == Some(Role::InProgress)) {
             found.add("tracker.headers", format!("{task}: status {} does not fit its lease", header.code));
         }
-        match rows.past(task) {
-            Ok(attempts) => past = attempts.len() as u64,
+        match rows.past_attempts(task) {
+            Ok(attempts) => past_attempts = attempts.len() as u64,
             Err(error) => found.add_error("tracker.history", error)?,
         }
         match rows.progress(task) {
@@ -126,7 +126,7 @@ fn expect_attempts(
         sink.expect(Comparison::Successors, &key, RowContent::Key);
     }
     if header.ended > 0 {
-        sink.expect(Comparison::History, &key, RowContent::Rows(past, 0));
+        sink.expect(Comparison::History, &key, RowContent::Rows(past_attempts, 0));
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(crate) struct TaskRows {
     pub header: Header,
     pub row: TaskRow,
     /// The attempts in the history, oldest first. The latest one may be in the header instead.
-    pub past: Vec<StoredAttempt>,
+    pub past_attempts: Vec<StoredAttempt>,
     pub progress: Option<Progress>,
     /// The payload that waits for the end of the running attempt.
     pub successor: Option<TaskRow>,
@@ -35,7 +35,7 @@ pub(crate) struct TaskRows {
 impl TaskRows {
     /// The highest fence that the task has had.
     pub(crate) fn fence(&self) -> u64 {
-        let ended = self.past.iter().chain(&self.header.last).map(|ended| ended.fence);
+        let ended = self.past_attempts.iter().chain(&self.header.last).map(|ended| ended.fence);
         ended.chain(self.header.lease.as_ref().map(|lease| lease.fence)).max().unwrap_or(0)
     }
 
@@ -46,8 +46,8 @@ impl TaskRows {
 
     /// The task with the times that a shift gives it.
     pub(crate) fn shifted(self, shift: &TimeShift) -> Self {
-        let past = self.past.iter().map(|ended| shift.attempt(ended)).collect();
-        Self { header: shift.header(&self.header), past, ..self }
+        let past_attempts = self.past_attempts.iter().map(|ended| shift.attempt(ended)).collect();
+        Self { header: shift.header(&self.header), past_attempts, ..self }
     }
 
     /// The rows with the place of a waiting task in its header, so that the task keeps its place under another sequence number.
@@ -69,9 +69,9 @@ impl<S: Source> Tables<S> {
     /// All rows of a task; `None` if there is no such task.
     pub(crate) fn task_rows(&mut self, task: TaskRef) -> Result<Option<TaskRows>> {
         let Some(header) = self.header(task)? else { return Ok(None) };
-        let past = if header.ended > 0 { self.past(task)? } else { Vec::new() };
+        let past_attempts = if header.ended > 0 { self.past_attempts(task)? } else { Vec::new() };
         let progress = if header.lease.is_some() { self.progress(task)? } else { None };
         let successor = if header.successor { self.successor(task)? } else { None };
-        Ok(Some(TaskRows { task, row: self.task_row(task)?, header, past, progress, successor }))
+        Ok(Some(TaskRows { task, row: self.task_row(task)?, header, past_attempts, progress, successor }))
     }
 }
