@@ -119,7 +119,8 @@ impl<T: Schema> Tasks<T> {
             drawn.next.sort_unstable_by_key(|key| key.order());
             drawn.next.truncate(most);
             let mut next = Vec::with_capacity(drawn.next.len());
-            let (opens, in_progress) = (rows.rate_opens(&kind, now)?, kind.in_progress(&rows.counts_of(kind.id)?));
+            let (rate_reached_until, in_progress) =
+                (rows.rate_reached_until(&kind, now)?, kind.in_progress(&rows.counts_of(kind.id)?));
             let shared_limit = rows.reached_shared_limit(&kind)?;
             for (ahead, key) in (0..).zip(&drawn.next) {
                 let shared_limit = shared_limit.clone();
@@ -130,7 +131,7 @@ impl<T: Schema> Tasks<T> {
                     in_progress,
                     shared_limit,
                     lacking,
-                    opens,
+                    rate_reached_until,
                     ahead,
                     ..StartContext::default()
                 };

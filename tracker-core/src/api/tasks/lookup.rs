@@ -192,11 +192,19 @@ impl<T: Schema> Tasks<T> {
             let running = counts.iter().find(|(code, _)| Some(*code) == running).map_or(0, |(_, count)| *count);
             let dependencies = if header.waits > 0 { rows.named_dependencies(task, NAMED_MAX)? } else { Vec::new() };
             let blocking = rows.blocking_limit(&kind, task)?;
-            let (opens, in_progress) = (rows.rate_opens(&kind, now)?, kind.in_progress(&counts));
+            let (rate_reached_until, in_progress) = (rows.rate_reached_until(&kind, now)?, kind.in_progress(&counts));
             let (shared_limit, lacking) = (rows.reached_shared_limit(&kind)?, rows.lacking(&kind, task)?);
             let paused = kind.paused;
-            let context =
-                StartContext { paused, blocking, in_progress, shared_limit, lacking, opens, ahead, dependencies };
+            let context = StartContext {
+                paused,
+                blocking,
+                in_progress,
+                shared_limit,
+                lacking,
+                rate_reached_until,
+                ahead,
+                dependencies,
+            };
             Ok((kind.rules(now).explain(&header, &context), running))
         })
     }

@@ -165,7 +165,7 @@ impl Claim {
                         break;
                     }
                     // Only due tasks wait for the rate.
-                    if let Some(at) = writer.rows().rate_opens(&kind, claims.now)? {
+                    if let Some(at) = writer.rows().rate_reached_until(&kind, claims.now)? {
                         claims.due = Some(at);
                         break;
                     }

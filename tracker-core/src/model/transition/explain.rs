@@ -141,7 +141,7 @@ pub(crate) struct StartContext {
     /// The resource of which too little is free.
     pub lacking: Option<LackingResource>,
     /// When the kind's rate lets the next task start, if not now.
-    pub opens: Option<Micros>,
+    pub rate_reached_until: Option<Micros>,
     pub ahead: u64,
     /// Its unresolved dependencies, or the first ones.
     pub dependencies: Vec<Dependency>,
@@ -200,8 +200,8 @@ impl Rules<'_> {
             } else {
                 Explanation::BudgetReached { resource, amount, in_use, budget }
             }
-        } else if let Some(opens) = context.opens {
-            Explanation::RateReached { until: utc(opens) }
+        } else if let Some(until) = context.rate_reached_until {
+            Explanation::RateReached { until: utc(until) }
         } else {
             Explanation::Queued { ahead: context.ahead }
         }
@@ -254,7 +254,7 @@ impl fmt::Display for Explanation {
             Self::Unreadable => {
                 f.write_str("it could not be decoded; open its kind with a fitting type, or requeue it")
             }
-            Self::NotDue { at, wait } => write!(f, "it is due at {}, in {}", stamp(at), roughly(*wait)),
+            Self::NotDue { at, wait } => write!(f, "it is due at {}, in {}", stamp(at), rounded(*wait)),
             Self::Waiting { others, dependencies } => {
                 let names: Vec<_> = dependencies.iter().map(|dependency| dependency.on.to_string()).collect();
                 let (s, more) = (if *others == 1 { "" } else { "s" }, *others as usize > dependencies.len());
@@ -279,8 +279,8 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// A wait in one fitting unit.
-fn roughly(wait: Duration) -> String {
+/// A duration in the largest unit that fits, such as `3 h`.
+fn rounded(wait: Duration) -> String {
     let seconds = wait.as_secs_f64();
     match wait.as_secs() {
         0..120 => format!("{seconds:.1} s"),

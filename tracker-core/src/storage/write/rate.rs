@@ -27,13 +27,13 @@ impl<S: Source> Tables<S> {
     }
 
     /// The time from which the kind's rate lets the next task start. `None` if a task may start now.
-    pub(crate) fn rate_opens(&mut self, kind: &Kind, now: Micros) -> Result<Option<Micros>> {
+    pub(crate) fn rate_reached_until(&mut self, kind: &Kind, now: Micros) -> Result<Option<Micros>> {
         let Some(rate) = kind.policy.rate else { return Ok(None) };
         let number = self.next_start(kind)?;
         // The next start takes the place of the oldest that counts.
         let oldest = self.rate_starts()?.get(&StartKey { kind: kind.id, number }.pack())?;
-        let opens = oldest.map(|oldest| oldest.value().saturating_add(micros_of(rate.period)));
-        Ok(opens.filter(|opens| *opens > now))
+        let until = oldest.map(|oldest| oldest.value().saturating_add(micros_of(rate.period)));
+        Ok(until.filter(|until| *until > now))
     }
 }
 
