@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::{
     finished_attempt::FinishedAttempt,
-    heartbeats::overtime,
+    heartbeats::timeout_text,
     pool_state::{PoolState, SlotGuard, claim_of},
     start_condition::StartGrant,
 };
@@ -53,7 +53,7 @@ where
             pool.settings.count_step();
             // A future commits nothing itself, so it may wait at once.
             let (action, wake_ups) = pool.dispatcher.free(self.slot, true);
-            grant.follow(&action, || engine.now());
+            grant.use_or_withdraw(&action, || engine.now());
             match action {
                 Action::Continue | Action::Lead | Action::Store(_) => {}
                 Action::Report => pool.report(shared)?,
@@ -93,7 +93,7 @@ where
             }
             Err(error) => return Err(error),
         };
-        // The slot enforces the time limit itself, and drops the handler.
+        // The slot enforces the timeout itself, and drops the handler.
         execution.set_pool(dispatcher.clone());
         dispatcher.heartbeats.begin(self.slot, &execution, begun, None);
         let timeout = pool.settings.timeout.or(kind.policy.timeout);
@@ -148,7 +148,7 @@ where
             let span = execution.open_span();
             (self.handler)(execution).instrument(span).await
         };
-        let result = attempt::limited(handler, limit, elapsed, cancelled).await;
+        let result = attempt::with_timeout(handler, limit, elapsed, cancelled).await;
         let finished = match (result, limit) {
             (Some(result), _) => end_attempt(execution, result),
             (None, Some(limit)) if elapsed() >= limit => end_attempt(execution, Ok(late(limit))),
@@ -189,5 +189,5 @@ where
 }
 
 fn late(limit: Duration) -> Result<(), Box<dyn StdError + Send + Sync>> {
-    Err(overtime(limit).into())
+    Err(timeout_text(limit).into())
 }

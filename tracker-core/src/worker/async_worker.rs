@@ -77,7 +77,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
     }
 
     /// Lets a handler whose task is cancelled run on: it is expected to check [`Execution::is_cancelled`](crate::Execution::is_cancelled) and end by itself.
-    /// Without this setting, its future is dropped at its next await, as at its time limit, and the attempt ends as cancelled.
+    /// Without this setting, its future is dropped at its next await, as at its timeout, and the attempt ends as cancelled.
     #[must_use]
     pub fn cancel_cooperatively(mut self) -> Self {
         self.settings.cancels_cooperatively = true;
@@ -115,7 +115,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
             let tasks = self.tasks.worker_name(&format!("pid {} slot {slot}", std::process::id()));
             let (slot, pool) = (AsyncSlot { slot, tasks, handler: &handler, pool: &pool }.run(), &pool);
             // As on a thread, a panic outside an attempt halts the worker with an error.
-            async move { attempt::caught(slot).await.unwrap_or_else(|payload| threads::halt(pool, payload)) }
+            async move { attempt::catch_panics(slot).await.unwrap_or_else(|payload| threads::halt(pool, payload)) }
         };
         let (mut slots, dispatcher) = (Join::new(), &pool.dispatcher);
         let open_until_over = async {
@@ -136,7 +136,7 @@ impl<T: TrackedTask> AsyncWorker<T> {
             ended = open_until_over => ended,
             never = dispatcher.heartbeats.renew() => match never {},
         };
-        pool.cause(first_cause(ended))?;
+        pool.with_cause(first_cause(ended))?;
         Ok(pool.into_summary())
     }
 }

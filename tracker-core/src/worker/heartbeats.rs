@@ -1,6 +1,6 @@
-//! `Heartbeats` renews the leases of the tasks that a pool has claimed, ends attempts at their time limit, and passes on cancellations.
-//! Called at intervals by the thread of `threads` or the future of `async_worker`; `shared_dispatcher`, `kind_runner` and `async_slot`
-//! register tasks. Writes through `Engine`.
+//! `Heartbeats` renews the leases of the tasks that a pool has claimed, ends attempts at their timeout, and passes on cancellations. Called at
+//! intervals by the thread of `threads` or the future of `async_worker`; `shared_dispatcher`, `kind_runner` and `async_slot` register tasks.
+//! Writes through `Engine`.
 
 #[cfg(test)]
 mod tests;
@@ -32,7 +32,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Heartbeats {
     runs: Mutex<HashMap<u64, RunningAttempt>>,
-    /// The fences of attempts that were ended at their time limit, and whose handlers have not returned.
+    /// The fences of attempts that were ended at their timeout, and whose handlers have not returned.
     expired: Mutex<HashSet<u64>>,
     /// When the file was last read for cancellations by other processes.
     checked: Mutex<Option<Instant>>,
@@ -142,7 +142,7 @@ impl Heartbeats {
         slots.iter().filter_map(latest).map(RunningAttempt::handler).collect()
     }
 
-    /// Whether the attempt was ended at its time limit. Its handler has returned now.
+    /// Whether the attempt was ended at its timeout. Its handler has returned now.
     pub(super) fn has_expired(&self, fence: u64) -> bool {
         self.expired.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence)
     }
@@ -253,7 +253,7 @@ impl Heartbeats {
 }
 
 /// The error text of an attempt that took too long.
-pub(super) fn overtime(limit: Duration) -> String {
+pub(super) fn timeout_text(limit: Duration) -> String {
     format!("the attempt took longer than its time limit of {limit:?}")
 }
 
@@ -302,7 +302,7 @@ impl RunningAttempt {
 
     /// False if its end could not be stored.
     fn expire(&self, now: Duration) -> bool {
-        let failure = Failure::new(overtime(self.limit.unwrap_or_default()));
+        let failure = Failure::new(timeout_text(self.limit.unwrap_or_default()));
         let outcome = Outcome::Fail { retry_in: None };
         let mut action = FinishTask::plain(self.task, self.id.clone(), self.owner, outcome, Some(failure));
         action.finish.run = u64::try_from(now.saturating_sub(self.began).as_micros()).ok();

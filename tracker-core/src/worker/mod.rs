@@ -113,7 +113,7 @@ macro_rules! settings {
             self
         }
 
-        /// Sets the time limit of one attempt, more than zero, instead of the kind's. An attempt that takes longer is stored as failed
+        /// Sets the timeout of one attempt, more than zero, instead of the kind's. An attempt that takes longer is stored as failed
         /// and its lease ends. [`Execution::is_cancelled`](crate::Execution::is_cancelled) tells its handler, and its thread is free when the handler returns.
         #[must_use]
         pub fn timeout(mut self, limit: std::time::Duration) -> Self {

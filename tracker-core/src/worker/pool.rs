@@ -84,7 +84,7 @@ impl<'a> WorkerPool<'a> {
         let pool = PoolState::new(&self.settings, &shared, limited);
         let closing = Closing(pool.dispatcher.clone());
         let result = threads::run(&pool, &|slot| run_slot(&self.kinds, &shared, &pool, slot));
-        let result = pool.cause(result);
+        let result = pool.with_cause(result);
         drop(closing);
         result?;
         Ok(pool.into_summary())
@@ -107,7 +107,7 @@ fn run_slot(
         pool.settings.count_step();
         let (action, wake_ups) = pool.dispatcher.free(slot, may_wait);
         may_wait = false;
-        grant.follow(&action, || engine.now());
+        grant.use_or_withdraw(&action, || engine.now());
         match action {
             Action::Continue | Action::Store(_) => {}
             Action::Report => pool.report(shared)?,

@@ -148,8 +148,8 @@ impl<'s> PoolState<'s> {
         Ok(())
     }
 
-    /// The error of the slots, or its cause in an answer that no slot has counted: that the file is closed follows from another error.
-    pub(super) fn cause(&self, result: Result<()>) -> Result<()> {
+    /// Replaces the error of the slots by its cause, if an answer that no slot has counted has it: a closed file is the effect of another error.
+    pub(super) fn with_cause(&self, result: Result<()>) -> Result<()> {
         let Err(error) = result else { return Ok(()) };
         let unreported = self.dispatcher.take_answers().into_iter().map(|answer| answer.result);
         first_cause(once(Err(error)).chain(unreported.filter(|result| !is_refusal(result))))
@@ -161,7 +161,7 @@ impl<'s> PoolState<'s> {
         let run = *run;
         match stored {
             Ok(()) => self.count(outcome, failure.as_ref(), *panicked, run),
-            // The pool has stored the failure itself when the time was over.
+            // The pool has stored the failure itself when the timeout was over.
             Err(error)
                 if error.kind() == ErrorKind::LeaseLost && self.dispatcher.heartbeats.has_expired(owner.fence) =>
             {
@@ -191,9 +191,9 @@ impl<'s> PoolState<'s> {
             _ => summary.other += 1,
         }
         summary.panicked += u64::from(panicked);
-        summary.time(run);
+        summary.record_time(run);
         if let Some(failure) = failure {
-            summary.error(&failure.error);
+            summary.record_error(&failure.error);
         }
         let (failed, all) = (summary.failed, summary.attempts());
         #[expect(clippy::cast_precision_loss, reason = "a share of a count needs no more than 52 bits")]

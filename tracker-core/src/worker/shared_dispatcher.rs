@@ -95,7 +95,7 @@ impl SharedDispatcher {
     }
 
     /// Whether no further handler may start.
-    pub(super) fn stops(&self) -> bool {
+    pub(super) fn is_stopping(&self) -> bool {
         self.halted.load(Ordering::Relaxed) || self.stop.is_stopped()
     }
 
@@ -114,7 +114,7 @@ impl SharedDispatcher {
     /// The state, once the dispatcher knows of a stop.
     fn lock(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.stops() && !state.dispatcher.is_stopping() {
+        if self.is_stopping() && !state.dispatcher.is_stopping() {
             self.step(&mut state, Input::Stop);
         }
         if state.dispatcher.keeps_running() && self.stop.is_finishing() {
@@ -309,7 +309,7 @@ impl RunningPool for SharedDispatcher {
     }
 
     fn is_stopping(&self) -> bool {
-        self.stops()
+        self.is_stopping()
     }
 
     fn ended(&self) -> &Signal {

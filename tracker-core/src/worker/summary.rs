@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 pub struct Summary {
     /// Attempts that ended as succeeded.
     pub succeeded: u64,
-    /// Attempts that failed, by error, panic or time limit.
+    /// Attempts that failed, by error, panic or timeout.
     pub failed: u64,
     /// Of these, those by panic.
     pub panicked: u64,
@@ -26,8 +26,8 @@ pub struct Summary {
     times: BTreeMap<u32, u64>,
 }
 
-/// Buckets per doubling of the run time.
-const FINENESS: u32 = 16;
+/// The buckets of run times are logarithmic: each doubling of the run time has this many.
+const BUCKETS_PER_DOUBLING: u32 = 16;
 
 impl Summary {
     /// Returns the number of all attempts.
@@ -48,24 +48,26 @@ impl Summary {
             let count = *count as f64;
             seen += count;
             if seen >= wanted {
-                return Duration::from_secs_f64((f64::from(*bucket + 1) / f64::from(FINENESS)).exp2() / 1e6);
+                return Duration::from_secs_f64(
+                    (f64::from(*bucket + 1) / f64::from(BUCKETS_PER_DOUBLING)).exp2() / 1e6,
+                );
             }
         }
         Duration::ZERO
     }
 
-    pub(super) fn time(&mut self, run: Duration) {
+    pub(super) fn record_time(&mut self, run: Duration) {
         let micros = (run.as_secs_f64() * 1e6).max(1.0);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "at most 64 doublings, not negative"
         )]
-        let bucket = (micros.log2() * f64::from(FINENESS)) as u32;
+        let bucket = (micros.log2() * f64::from(BUCKETS_PER_DOUBLING)) as u32;
         *self.times.entry(bucket).or_default() += 1;
     }
 
-    pub(super) fn error(&mut self, text: &str) {
+    pub(super) fn record_error(&mut self, text: &str) {
         if self.errors.len() < 100 || self.errors.contains_key(text) {
             *self.errors.entry(text.to_owned()).or_default() += 1;
         }
@@ -100,7 +102,7 @@ mod tests {
     fn display_counts_every_way_an_attempt_ends() {
         let mut summary = Summary { succeeded: 3, failed: 2, ..Summary::default() };
         assert_eq!(summary.attempts(), 5);
-        (0..5).for_each(|_| summary.time(Duration::from_millis(10)));
+        (0..5).for_each(|_| summary.record_time(Duration::from_millis(10)));
         let text = summary.to_string();
         assert!(text.starts_with("5 attempts: 3 succeeded, 2 failed; run times p50 10."), "{text}");
         (summary.other, summary.lost, summary.unreadable) = (4, 5, 6);
@@ -120,7 +122,7 @@ mod tests {
         let mut summary = Summary::default();
         for round in 0..2 {
             for number in 0..102 {
-                summary.error(&format!("error {number}"));
+                summary.record_error(&format!("error {number}"));
             }
             assert_eq!((summary.errors.len(), summary.errors.get("error 99")), (100, Some(&(round + 1))));
         }
@@ -130,7 +132,7 @@ mod tests {
     fn percentiles_are_within_five_percent() {
         let mut summary = Summary::default();
         for milli in 1..=1000 {
-            summary.time(Duration::from_millis(milli));
+            summary.record_time(Duration::from_millis(milli));
         }
         for (share, expected) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0)] {
             let found = summary.percentile(share).as_secs_f64() * 1e3;

@@ -155,7 +155,7 @@ impl Done {
     }
 }
 
-/// Renews leases and enforces time limits until the threads that run handlers have ended.
+/// Renews leases and enforces timeouts until the threads that run handlers have ended.
 fn keep_alive(pool: &PoolState<'_>, done: &Done) {
     let mut ended = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     while !*ended {

@@ -13,19 +13,19 @@ use std::{
 use crate::model::{panics::discard, user_code::guarded};
 
 /// The longest sleep before the tracker's clock is asked again, if it is not the system's.
-const NAP: Duration = Duration::from_millis(100);
+const SLEEP_MAX: Duration = Duration::from_millis(100);
 
 /// Runs the future of a handler, and catches the panics of its polls and of its drop.
-pub(crate) async fn caught<R>(handler: impl Future<Output = R>) -> thread::Result<R> {
-    limited(handler, None, || Duration::ZERO, pending())
+pub(crate) async fn catch_panics<R>(handler: impl Future<Output = R>) -> thread::Result<R> {
+    with_timeout(handler, None, || Duration::ZERO, pending())
         .await
         .unwrap_or_else(|| Err(Box::new("the attempt has no time limit")))
 }
 
-/// Runs the future of a handler within a limit, and catches the panics of its polls and of its drop. `None` if it did not end
-/// within the limit, or `cancelled` ended first; it is dropped then. `elapsed` is the time of the attempt so far by the tracker's
+/// Runs the future of a handler with a timeout, and catches the panics of its polls and of its drop. `None` if it did not end
+/// within it, or `cancelled` ended first; it is dropped then. `elapsed` is the time of the attempt so far by the tracker's
 /// clock.
-pub(crate) async fn limited<R>(
+pub(crate) async fn with_timeout<R>(
     handler: impl Future<Output = R>,
     limit: Option<Duration>,
     elapsed: impl Fn() -> Duration,
@@ -69,7 +69,7 @@ async fn polled<F: Future>(
     let Some(limit) = limit else { return Some(ended.await) };
     loop {
         let left = limit.saturating_sub(elapsed());
-        if let Ok(result) = tokio::time::timeout(left.min(NAP), ended.as_mut()).await {
+        if let Ok(result) = tokio::time::timeout(left.min(SLEEP_MAX), ended.as_mut()).await {
             return Some(result);
         }
         if elapsed() >= limit {

@@ -127,7 +127,7 @@ impl<T: TrackedTask> AsyncTasks<T> {
     {
         let mut execution = self.start_with(id, options).await.map_err(RunError::from_start)?;
         let span = execution.open_span();
-        let result = attempt::caught(async { handler(&mut execution).instrument(span).await }).await;
+        let result = attempt::catch_panics(async { handler(&mut execution).instrument(span).await }).await;
         let finished = finish_handler(&mut execution, result);
         store(Async, &mut execution, finished).await
     }

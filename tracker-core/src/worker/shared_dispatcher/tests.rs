@@ -99,8 +99,8 @@ fn pool_returns_the_cause_of_a_closed_file() {
     answer([closed(), io()]);
     assert_eq!(kind(pool.report(shared)), ErrorKind::Io, "a later answer has the cause");
     answer([closed(), io()]);
-    assert_eq!(kind(pool.cause(closed())), ErrorKind::Io, "an answer that no slot has counted has the cause");
-    assert_eq!(kind(pool.cause(closed())), ErrorKind::Closed);
+    assert_eq!(kind(pool.with_cause(closed())), ErrorKind::Io, "an answer that no slot has counted has the cause");
+    assert_eq!(kind(pool.with_cause(closed())), ErrorKind::Closed);
     answer([closed(), io()]);
-    assert!(pool.cause(Ok(())).is_ok());
+    assert!(pool.with_cause(Ok(())).is_ok());
 }

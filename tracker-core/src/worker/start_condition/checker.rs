@@ -139,7 +139,7 @@ impl<'c> StartGrant<'c> {
     }
 
     /// Uses up the start when a handler starts, and withdraws it when the slot does anything besides looking for a task.
-    pub fn follow<T>(&mut self, action: &Action<T>, now: impl FnOnce() -> Micros) {
+    pub fn use_or_withdraw<T>(&mut self, action: &Action<T>, now: impl FnOnce() -> Micros) {
         match action {
             Action::Start { .. } => {
                 if std::mem::take(&mut self.is_allowed) {
@@ -253,11 +253,11 @@ mod tests {
         let checker = StartChecker::new(conditions, StartStatus::default());
         let mut grant = StartGrant::new(&checker);
         assert_eq!(grant.check(0), Reading::Ready);
-        grant.follow::<()>(&Action::Exit, || 0);
+        grant.use_or_withdraw::<()>(&Action::Exit, || 0);
         assert_eq!(grant.check(SECOND), Reading::Ready, "the first did not take place");
         let mut other = StartGrant::new(&checker);
         assert_eq!(other.check(2 * SECOND), Reading::NotBefore(92 * SECOND), "an allowed start may take place now");
-        grant.follow(&Action::Start { kind: 0, task: (), claim: None }, || 5 * SECOND);
+        grant.use_or_withdraw(&Action::Start { kind: 0, task: (), claim: None }, || 5 * SECOND);
         assert_eq!(other.check(92 * SECOND), Reading::NotBefore(95 * SECOND), "it took place after its check");
         assert_eq!(other.check(95 * SECOND), Reading::Ready);
         assert_eq!(grant.check(96 * SECOND), Reading::NotBefore(186 * SECOND));
