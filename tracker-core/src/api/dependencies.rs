@@ -1,5 +1,5 @@
-//! Reads the dependencies and dependents of a task. Called by users, and for the names of tasks by `api/inspect/plan`, `api/tasks/lookup` and
-//! `api/batch`; writes nothing.
+//! Reads the dependencies and dependents of a task. Called by users, and for the names of dependencies and tasks by `api/inspect/plan`,
+//! `api/tasks/lookup`, `api/batch` and `portable/export`; writes nothing.
 
 use crate::model::dependency::{Dependency, DependencyTarget, TaskName};
 use crate::{
@@ -19,7 +19,7 @@ impl<T: Schema> Tasks<T> {
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
     pub fn dependencies(&self, id: impl TaskId) -> Result<Vec<Dependency>> {
-        self.known(&id.to_key(), |rows, task| rows.named_dependencies(task, usize::MAX))
+        self.read_of(&id.to_key(), |rows, task| rows.named_dependencies(task, usize::MAX))
     }
 
     /// Returns up to `most` of the tasks that wait for this one.
@@ -28,16 +28,17 @@ impl<T: Schema> Tasks<T> {
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the task does not exist.
     pub fn dependents(&self, id: impl TaskId, most: usize) -> Result<Vec<TaskName>> {
         let kinds = self.shared.engine.kinds();
-        self.known(&id.to_key(), |rows, task| {
+        self.read_of(&id.to_key(), |rows, task| {
             let mut names = Vec::new();
-            for (waiter, _) in rows.dependents_of(task, None, most)? {
-                names.extend(rows.task_name(&kinds, waiter)?);
+            for (dependent, _) in rows.dependents_of(task, None, most)? {
+                names.extend(rows.task_name(&kinds, dependent)?);
             }
             Ok(names)
         })
     }
 
-    fn known<R>(&self, id: &TaskKey, work: impl Fn(&mut Tables<Reading<'_>>, TaskRef) -> Result<R>) -> Result<R> {
+    /// Reads with the task of this id, and refuses an id without a task.
+    fn read_of<R>(&self, id: &TaskKey, work: impl Fn(&mut Tables<Reading<'_>>, TaskRef) -> Result<R>) -> Result<R> {
         let kind = self.kind()?;
         self.shared.engine.read(|rows| match rows.look_up(&kind, id)? {
             Some(task) => work(rows, task),
@@ -48,20 +49,20 @@ impl<T: Schema> Tasks<T> {
 
 impl<S: Source> Tables<S> {
     /// Names up to `most` of the unresolved dependencies of a task.
-    pub(crate) fn named_dependencies(&mut self, waiter: TaskRef, most: usize) -> Result<Vec<Dependency>> {
-        let dependencies = self.dependencies(waiter, most)?.into_iter();
+    pub(crate) fn named_dependencies(&mut self, dependent: TaskRef, most: usize) -> Result<Vec<Dependency>> {
+        let dependencies = self.dependencies(dependent, most)?.into_iter();
         Ok(dependencies.filter_map(|(on, on_failure)| Some(Dependency { on: on?, on_failure })).collect())
     }
 
-    /// Names one dependency; `None` if it is deleted and its end is not propagated yet.
+    /// Names up to `most` of the unresolved dependencies of a task. `None` stands for one that is deleted and whose end is not propagated yet.
     pub(crate) fn dependencies(
         &mut self,
-        waiter: TaskRef,
+        dependent: TaskRef,
         most: usize,
     ) -> Result<Vec<(Option<DependencyTarget>, OnDependencyFailure)>> {
         let kinds = self.all_kinds()?;
         let mut dependencies = Vec::new();
-        for (target, on_failure) in self.dependencies_of(waiter, most)? {
+        for (target, on_failure) in self.dependencies_of(dependent, most)? {
             let on = match target.batch() {
                 Some(number) => self.batch(number)?.map(|batch| DependencyTarget::Batch { label: batch.label }),
                 None => self.task_name(&kinds, target)?.map(DependencyTarget::Task),
@@ -71,7 +72,7 @@ impl<S: Source> Tables<S> {
         Ok(dependencies)
     }
 
-    /// A task as people call it; `None` if it is gone.
+    /// The kind and the id of a task; `None` if it is deleted.
     pub(crate) fn task_name(&mut self, kinds: &Kinds, task: TaskRef) -> Result<Option<TaskName>> {
         let Some(kind) = kinds.get(task.kind) else { return Ok(None) };
         Ok(self.find_task_row(task)?.map(|row| TaskName { kind: kind.name.clone(), id: row.id }))

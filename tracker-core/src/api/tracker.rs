@@ -182,7 +182,7 @@ impl Tracker {
         Ok(Tasks::new(self.shared.clone(), &kind, opened))
     }
 
-    /// Returns the names of the kinds in the file, in the order in which they came.
+    /// Returns the names of the kinds in the file, in the order in which they were first stored.
     ///
     /// # Errors
     /// The file cannot be read.

@@ -32,7 +32,7 @@ impl Signal {
     }
 
     pub(crate) fn raise(&self) {
-        self.rise();
+        self.increment();
         self.condition.notify_all();
         #[cfg(feature = "tokio")]
         self.notify.notify_waiters();
@@ -40,13 +40,13 @@ impl Signal {
 
     /// [`Self::raise`] for changes that one waiting thread can use up. All futures are woken.
     pub(crate) fn raise_for_one(&self) {
-        self.rise();
+        self.increment();
         self.condition.notify_one();
         #[cfg(feature = "tokio")]
         self.notify.notify_waiters();
     }
 
-    fn rise(&self) {
+    fn increment(&self) {
         let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.raised.fetch_add(1, Ordering::SeqCst);
     }

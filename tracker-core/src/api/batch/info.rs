@@ -22,7 +22,7 @@ pub struct BatchInfo {
     pub created_at: DateTime<Utc>,
     /// Whether no more tasks come.
     pub sealed: bool,
-    /// When it was over for the first time.
+    /// When it was over for the first time: a requeue of one of its tasks opens it again.
     pub finished_at: Option<DateTime<Utc>>,
     /// How long the open tasks will take at the rate of the last ones; `None` until a task has ended after a run.
     pub eta: Option<Duration>,
@@ -36,13 +36,13 @@ impl BatchInfo {
     pub(crate) fn new(number: u64, state: State) -> Self {
         let open = state.open();
         // The time at which a parked task continues is unknown.
-        let coming = open.saturating_sub(state.count(Role::Parked));
+        let unparked = open.saturating_sub(state.count(Role::Parked));
         Self {
             number,
             created_at: utc(state.created),
             sealed: state.sealed,
             finished_at: state.finished.map(utc),
-            eta: state.throughput.time_for(coming),
+            eta: state.throughput.time_for(unparked),
             counts: Role::ALL.map(|role| state.count(role)),
             open,
             label: state.label,

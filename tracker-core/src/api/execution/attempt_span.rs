@@ -1,5 +1,5 @@
 //! Opens and closes the `tracing` span of an attempt that runs a handler, named by the semantic conventions of OpenTelemetry for messaging.
-//! Called by `api/handler`, `api/tasks/run` and `worker/async_slot`; `docs/operations.md` lists the fields. Calls log subscribers.
+//! Called by `api/handler`, `api/tasks/run`, `worker/async_slot` and `outcomes`; `docs/operations.md` lists the fields. Calls log subscribers.
 
 use tracing::{Span, field::Empty};
 

@@ -1,4 +1,5 @@
-//! Lists the tasks in progress and their leases. Called by users, `tracker-cli` and `tracker-web`; writes nothing.
+//! Lists the tasks in progress and their leases. Called by users, `tracker-cli`, `tracker-web`, `metrics`, which counts the expired ones, and
+//! `api/live/perform`; writes nothing.
 
 use crate::{
     api::{

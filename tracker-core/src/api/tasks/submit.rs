@@ -141,7 +141,7 @@ calls! {
 impl<T: TrackedTask> Tasks<T> {
     async fn submit_by(&self, port: impl Port, task: &T, options: &SubmitOptions) -> Result<Receipt> {
         let call = self.submit_call(task, options)?;
-        match self.receipt(call.action, options) {
+        match self.early_receipt(call.action, options) {
             (new, Some(receipt)) => port.post(&self.shared, new).await.map(|()| receipt),
             (action, None) => SingleCall { action, ..call }.run(port, &self.shared).await,
         }
@@ -165,8 +165,9 @@ impl<T: TrackedTask> Tasks<T> {
         Ok(SubmittedRecord { submission: Receipt::from(submitted).submission, record })
     }
 
-    /// The receipt of a submit that is answered once it is queued. Where ids are generated, it has its own by then.
-    fn receipt(&self, new: NewTask, options: &SubmitOptions) -> (NewTask, Option<Receipt>) {
+    /// The receipt of a submit that is answered when it is queued and not when it is committed; `None` if it waits for the commit. A task without
+    /// an id gets a generated one here.
+    fn early_receipt(&self, new: NewTask, options: &SubmitOptions) -> (NewTask, Option<Receipt>) {
         let known = new.id.is_some() || new.uniques.is_empty();
         if !known || !options.is_relaxed(self.shared.engine.durability()) {
             return (new, None);

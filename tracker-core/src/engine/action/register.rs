@@ -142,15 +142,15 @@ impl Register {
                 let header = &writer.indexed_header(task)?;
                 let row = &writer.rows().task_row(task)?;
                 let successor = if header.successor { writer.rows().successor(task)? } else { None };
-                let successor = successor.map(|row| self.keyed(&row));
-                let (new_row, successor) = (&self.keyed(row), successor.as_ref());
+                let successor = successor.map(|row| self.with_keys(&row));
+                let (new_row, successor) = (&self.with_keys(row), successor.as_ref());
                 step(writer, &Redefined { old, new, task, header, old_row: row, new_row, successor })?;
             }
         }
     }
 
     /// The payload with the keys that the type gives it.
-    fn keyed(&self, row: &TaskRow) -> TaskRow {
+    fn with_keys(&self, row: &TaskRow) -> TaskRow {
         let (indexes, uniques) = (self.values)(&row.payload).unwrap_or_default();
         TaskRow { indexes, uniques, ..row.clone() }
     }

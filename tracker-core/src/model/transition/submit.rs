@@ -11,7 +11,7 @@ impl Rules<'_> {
             return Decision {
                 payload: PayloadChange::Put,
                 result: CommandResult::New,
-                ..Decision::of(self.fresh(submit))
+                ..Decision::of(self.new_header(submit))
             };
         };
         let changed = submit.changes(old);
@@ -56,7 +56,7 @@ impl Rules<'_> {
         Decision { payload: PayloadChange::Put, result, ..Decision::of(header) }
     }
 
-    fn fresh(&self, submit: &Submit) -> Header {
+    fn new_header(&self, submit: &Submit) -> Header {
         Header {
             code: self.graph.start_of(0),
             priority: submit.priority,

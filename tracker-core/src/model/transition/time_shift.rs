@@ -34,16 +34,17 @@ impl TimeShift {
 
     /// The latest time that [`corrected`](Self::corrected) returns.
     pub(crate) fn end(&self) -> Micros {
-        self.nth(self.later.len().saturating_sub(1))
+        self.corrected_at(self.later.len().saturating_sub(1))
     }
 
-    fn nth(&self, position: usize) -> Micros {
+    /// The corrected time of the recorded time at a position in `later`.
+    fn corrected_at(&self, position: usize) -> Micros {
         self.now.saturating_add(Micros::try_from(position).unwrap_or(Micros::MAX))
     }
 
     /// The time that replaces a recorded one.
     pub(crate) fn corrected(&self, time: Micros) -> Micros {
-        if time <= self.now { time } else { self.nth(self.later.partition_point(|later| *later < time)) }
+        if time <= self.now { time } else { self.corrected_at(self.later.partition_point(|later| *later < time)) }
     }
 
     /// The due time that replaces `due`, which was stored at the time `stored_at`. If the wrong clock set it, its delay counts from the

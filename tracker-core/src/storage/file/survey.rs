@@ -36,7 +36,7 @@ pub(crate) fn survey(path: &Path) -> Result<Survey> {
         if !found.is_file() {
             return Err(Fault::new(
                 ErrorKind::Foreign,
-                format!("this is {}, no tracker file; give the path of a file", noun(found.file_type())),
+                format!("this is {}, no tracker file; give the path of a file", describe(found.file_type())),
             )
             .at(path));
         }
@@ -66,7 +66,7 @@ fn nothing(path: &Path) -> Result<Survey> {
     }
 }
 
-fn noun(found: FileType) -> &'static str {
+fn describe(found: FileType) -> &'static str {
     if found.is_dir() {
         return "a directory";
     }

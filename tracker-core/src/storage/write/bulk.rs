@@ -91,7 +91,7 @@ impl Tables<Writing<'_>> {
             headers.iter().map(|(key, record)| (key, record.as_slice())),
         )?;
         drop(headers);
-        let payloads: Vec<_> = keys.iter().zip(rows).map(|(key, row)| bound(key, row.record)).collect();
+        let payloads: Vec<_> = keys.iter().zip(rows).map(|(key, row)| bound_to_key(key, row.record)).collect();
         insert_sorted(
             "tracker.payloads",
             self.payloads()?,
@@ -128,8 +128,8 @@ impl Tables<Writing<'_>> {
     }
 }
 
-/// A record that was made before its task had a number.
-fn bound(key: &[u8], record: &[u8]) -> Vec<u8> {
+/// Binds a record to its key. It was encoded before its task had a number.
+fn bound_to_key(key: &[u8], record: &[u8]) -> Vec<u8> {
     let mut bytes = record.to_vec();
     encoding::bind(&mut bytes, key);
     bytes
