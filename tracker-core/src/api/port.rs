@@ -124,7 +124,7 @@ pub(crate) fn now<R>(call: impl Future<Output = R>) -> R {
     }
 }
 
-/// Makes an execution of a claimed task. A task that cannot be decoded is put aside, and the error is returned.
+/// Makes an execution of a claimed task. A task that cannot be decoded is marked as unreadable, and the error is returned.
 pub(crate) async fn execution<T: TrackedTask, P: Port>(
     port: P,
     shared: &Arc<Shared>,

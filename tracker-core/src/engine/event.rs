@@ -110,7 +110,7 @@ pub enum EventKind {
         /// In words.
         message: String,
     },
-    /// Its status or payload was changed by hand: requeued, cancelled, moved, updated.
+    /// Its status or payload was changed by an operator: requeued, cancelled, moved, updated.
     Changed,
     /// It was deleted.
     Deleted,

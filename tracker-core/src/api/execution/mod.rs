@@ -85,7 +85,7 @@ pub(crate) struct Unreadable {
 }
 
 impl<T: TrackedTask> Execution<T> {
-    /// Makes an execution of a claimed task. A task that cannot be decoded is put aside, and the error is returned.
+    /// Makes an execution of a claimed task. A task that cannot be decoded is marked as unreadable, and the error is returned.
     pub(crate) fn new(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self> {
         now(execution(Blocking, shared, kind, claimed))
     }

@@ -86,10 +86,10 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Stores the end of a lease that a refused command found run out. The refusal was decided on the task as it is after
-    /// that end: unstored, a late owner could still end the attempt and contradict the answer.
+    /// Stores the end of a lease that a refused command found expired. The rules refused the command on the task as it is after
+    /// that end. If the end were not stored, the owner of the lease could still finish the attempt, which contradicts the refusal.
     ///
-    /// The stored end is complete in itself, so the refusal does not poison the transaction.
+    /// The stored end is a complete change, so the refusal does not roll the transaction back.
     pub(crate) fn end_lease_if_refused<R>(&mut self, kind: &Kind, task: TaskRef, decided: Result<R>) -> Result<R> {
         if let Err(refused) = &decided
             && refused.is_refusal()

@@ -86,7 +86,7 @@ pub(crate) struct Writer<'t> {
     propagations: VecDeque<Propagation>,
     propagating: bool,
     effects: CommitEffects,
-    /// Number of writes so far: an action that failed after some has poisoned the transaction.
+    /// Number of writes so far: if an action fails after some, the transaction is rolled back.
     writes: u64,
     /// A fence that a store has assigned for the next claim.
     reserved_fence: Option<u64>,

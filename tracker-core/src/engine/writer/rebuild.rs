@@ -183,8 +183,13 @@ impl Writer<'_> {
         self.raise_fence(fence.saturating_add(1))?;
         self.file_state.clock_floor = self.file_state.clock_floor.max(header.updated);
         let successor = successor.map(Some);
-        let change =
-            TaskChange { new: Some(&header), new_row: Some(row), history: past_attempts, successor, ..TaskChange::default() };
+        let change = TaskChange {
+            new: Some(&header),
+            new_row: Some(row),
+            history: past_attempts,
+            successor,
+            ..TaskChange::default()
+        };
         if self.undo.is_some() {
             self.remember(kind, *task, &change)?;
         }

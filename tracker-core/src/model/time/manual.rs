@@ -53,7 +53,7 @@ impl ManualClock {
         });
     }
 
-    /// Sets the wall clock by hand, forwards or back; the monotonic clock does not notice. A laptop that slept does this.
+    /// Sets the wall clock, forwards or back; the monotonic clock does not notice. A laptop that slept does this.
     pub fn jump(&self, by: TimeDelta) {
         self.set(|now| now.wall += by);
     }

@@ -101,11 +101,11 @@ impl Header {
         self.crashes >= ISOLATED_AFTER
     }
 
-    /// Whether the task may be claimed before a slot is free to run it. A task that may have killed a process is claimed only
-    /// to begin at once, and marked as begun in that same commit, so that a death of its process is held against it.
+    /// Whether a claim may take the task before a slot is free to run it. A task that has crashed its process, or may have, is claimed only
+    /// to start at once, and the same commit stores that its handler begins, so that a further crash is counted.
     ///
-    /// A begin that is not on disk when the process dies is forgiven by that once: the rescue costs nothing, and leaves
-    /// the task doubtful. So a task that kills its process is counted from its second time on, at the latest.
+    /// If the process of a prefetched task ends before it is stored that the handler has begun, the rescue counts no crash and marks the task
+    /// as doubtful. So a task that crashes its process is counted from its second crash on, at the latest.
     pub(crate) fn may_be_prefetched(&self) -> bool {
         self.crashes == 0 && !self.doubtful
     }

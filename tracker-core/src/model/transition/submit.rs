@@ -85,7 +85,7 @@ impl Rules<'_> {
         }
     }
 
-    /// Back to the first step, with nothing held against it.
+    /// Moves a task back to the first step, and resets what its earlier attempts have counted.
     pub(super) fn restart(&self, header: &mut Header, due: i64) {
         header.enter(self.graph.start_of(0), due.min(LATEST), self.now);
         header.failures = 0;

@@ -83,8 +83,8 @@ pub(crate) fn open_existing(location: &Location, options: &FileOptions) -> Resul
     })
 }
 
-/// Closes the database. Returns whether that succeeded. After a panic inside redb, dropping the handle panics again, on
-/// a poisoned lock: let it go through here, never while unwinding.
+/// Closes the database. Returns whether that succeeded. After a panic inside redb, a drop of the handle panics again, on a
+/// poisoned lock. Here that panic is caught; during an unwinding it would abort the process.
 pub(crate) fn close(location: &Location, db: Database) -> Result<()> {
     catch_redb_panic(&format!("closing {}", location.name().display()), || {
         db.close().map_err(|error| Fault::from(error).at(location.name()))

@@ -16,7 +16,7 @@ use crate::model::{
 /// It cannot help if a destructor of redb panics while the first panic unwinds: that ends the process, as writes to a damaged
 /// file have done. `check_on_open` refuses such a file.
 ///
-/// Values that `work` changed through references must not be trusted after such an error: abort the transaction, or
+/// Values that `work` changed through references may be inconsistent after such an error: abort the transaction, or
 /// reopen the file.
 pub(crate) fn catch_redb_panic<T>(doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
