@@ -34,7 +34,7 @@ impl Ends {
         if let Self::Listed(ends) = self { ends.len() } else { 0 }
     }
 
-    /// Takes back the ends after the first `len`.
+    /// Drops the ends after the first `len`, whose changes were undone.
     pub(super) fn truncate(&mut self, len: usize) {
         if let Self::Listed(ends) = self {
             ends.truncate(len);

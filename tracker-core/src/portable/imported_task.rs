@@ -109,12 +109,13 @@ impl ImportedTask {
         }
         let successor = successor.map(|keyed| keyed.task_row(&self.id));
         let task = kind.task(line.reserved.map_or_else(|| writer.new_seq(), Ok)?);
-        let whole = TaskRows { task, header, row: keyed.task_row(&self.id), past_attempts, progress: None, successor };
-        let whole = released(kind, whole, now)?;
+        let task_rows =
+            TaskRows { task, header, row: keyed.task_row(&self.id), past_attempts, progress: None, successor };
+        let task_rows = released(kind, task_rows, now)?;
         if self.line.batch.is_none() && self.line.dependencies.is_empty() {
-            writer.put_imported(kind, &whole)?;
+            writer.put_imported(kind, &task_rows)?;
         } else {
-            self.put_with_dependencies(writer, whole)?;
+            self.put_with_dependencies(writer, task_rows)?;
         }
         if guessed {
             writer.mark_stale(self.kind.id)?;
@@ -123,15 +124,15 @@ impl ImportedTask {
     }
 
     /// Stores the task with its batch and its dependencies.
-    fn put_with_dependencies(&self, writer: &mut Writer<'_>, mut whole: TaskRows) -> Result<()> {
+    fn put_with_dependencies(&self, writer: &mut Writer<'_>, mut task_rows: TaskRows) -> Result<()> {
         let mut made = None;
         if let Some(label) = &self.line.batch {
             let (number, new) = numbered(writer, label)?;
-            whole.header.batch = Some(number);
+            task_rows.header.batch = Some(number);
             made = new.then_some(number);
         }
         let put = writer.all_or_nothing(|writer| {
-            if let Some(number) = whole.header.batch {
+            if let Some(number) = task_rows.header.batch {
                 writer.check_can_join(&self.kind, &self.id, None, number)?;
             }
             let (mut found, mut deleted) = (Vec::with_capacity(self.line.dependencies.len()), Vec::new());
@@ -144,11 +145,11 @@ impl ImportedTask {
                     None => deleted.push(on_failure),
                 }
             }
-            writer.put_imported(&self.kind, &whole)?;
+            writer.put_imported(&self.kind, &task_rows)?;
             if !found.is_empty() {
-                writer.set_dependencies(&self.kind, whole.task, &self.id, &found)?;
+                writer.set_dependencies(&self.kind, task_rows.task, &self.id, &found)?;
             }
-            deleted.into_iter().try_for_each(|on_failure| writer.apply_missing_target(whole.task, on_failure))
+            deleted.into_iter().try_for_each(|on_failure| writer.apply_missing_target(task_rows.task, on_failure))
         });
         if let (Err(_), Some(number)) = (&put, made) {
             writer.remove_batch(number)?;
@@ -163,8 +164,8 @@ pub(super) fn check_imported_id(shared: &Shared, kind: &Kind, id: &TaskKey) -> R
 }
 
 /// The task with its attempt released, because the owner of its lease does not exist in this file.
-fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
-    let Some(lease) = &whole.header.lease else { return Ok(whole) };
+fn released(kind: &Kind, mut task_rows: TaskRows, now: i64) -> Result<TaskRows> {
+    let Some(lease) = &task_rows.header.lease else { return Ok(task_rows) };
     let finish = Finish {
         owner: Owner { fence: lease.fence, token: lease.token },
         outcome: Outcome::Release,
@@ -175,14 +176,14 @@ fn released(kind: &Kind, mut whole: TaskRows, now: i64) -> Result<TaskRows> {
         run: None,
         random: 0.0,
     };
-    let decided = kind.rules(now).decide(Some(&whole.header), &Command::Finish(finish));
-    let decision = decided.map_err(|reason| kind.refuse(whole.row.id.clone(), reason))?;
-    whole.past_attempts.extend(decision.history);
-    if let Some(row) = whole.successor.take().filter(|_| decision.payload == PayloadChange::TakeSuccessor) {
-        whole.row = row;
+    let decided = kind.rules(now).decide(Some(&task_rows.header), &Command::Finish(finish));
+    let decision = decided.map_err(|reason| kind.refuse(task_rows.row.id.clone(), reason))?;
+    task_rows.past_attempts.extend(decision.history);
+    if let Some(row) = task_rows.successor.take().filter(|_| decision.payload == PayloadChange::TakeSuccessor) {
+        task_rows.row = row;
     }
     if let Some(header) = decision.header {
-        whole.header = header;
+        task_rows.header = header;
     }
-    Ok(whole)
+    Ok(task_rows)
 }

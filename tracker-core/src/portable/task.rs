@@ -132,8 +132,8 @@ pub(super) struct PortableProgress {
 }
 
 impl PortableTask {
-    pub(super) fn of(kind: &Kind, whole: &TaskRows) -> Self {
-        let TaskRows { header, row, past_attempts, progress, successor, .. } = whole;
+    pub(super) fn of(kind: &Kind, task_rows: &TaskRows) -> Self {
+        let TaskRows { header, row, past_attempts, progress, successor, .. } = task_rows;
         let name = |code: i32| match kind.graph.status(code) {
             Some(status) => StatusRef::Name(status.name.clone()),
             None => StatusRef::Code(code),

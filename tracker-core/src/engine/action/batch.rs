@@ -90,8 +90,8 @@ impl Action for PruneBatches {
         }
         for (number, _) in batches {
             let target = TaskRef::of_batch(number);
-            let spent = writer.batch_now(number)?.is_spent(then);
-            if spent && writer.rows().dependents_of(target, None, 1)?.is_empty() {
+            let prunable = writer.batch_now(number)?.may_be_pruned(then);
+            if prunable && writer.rows().dependents_of(target, None, 1)?.is_empty() {
                 writer.remove_batch(number)?;
                 pruned.pruned += 1;
             }

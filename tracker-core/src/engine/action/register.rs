@@ -116,8 +116,8 @@ impl Register {
         panics::log_catching_panics(|| {
             tracing::info!(kind = new.name, "the kind's indexes, their types or its statuses changed: rebuilding");
         });
-        self.redefine(writer, old, new, |writer, task| writer.remove_former_rows(task))?;
-        self.redefine(writer, old, new, |writer, task| writer.insert_later_rows(task))?;
+        self.redefine(writer, old, new, |writer, task| writer.remove_old_rows(task))?;
+        self.redefine(writer, old, new, |writer, task| writer.insert_new_rows(task))?;
         for (number, follow_up) in writer.rows().follow_ups_of(old.id)? {
             let (indexes, uniques) = (self.values)(&follow_up.payload).unwrap_or_default();
             writer.rows().put_follow_up(number, &NewTask { indexes, uniques, ..follow_up })?;

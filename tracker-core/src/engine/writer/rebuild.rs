@@ -49,15 +49,15 @@ impl Redefined<'_> {
 
 impl Writer<'_> {
     /// Removes the rows that a task has by the old definition of its kind and not by the new one.
-    pub(crate) fn remove_former_rows(&mut self, redefined: &Redefined<'_>) -> Result<()> {
+    pub(crate) fn remove_old_rows(&mut self, redefined: &Redefined<'_>) -> Result<()> {
         let (before, after) = redefined.rows();
         self.mark_dirty();
         self.rows.remove_rows(redefined.new.id, redefined.task, Some(&before), Some(&after))
     }
 
-    /// Inserts the rows that a task has by the new definition of its kind and not by the old one. The former rows of all tasks
-    /// are gone by then, because a unique key of the new definition may have the bytes of another key of the old one.
-    pub(crate) fn insert_later_rows(&mut self, redefined: &Redefined<'_>) -> Result<()> {
+    /// Inserts the rows that a task has by the new definition of its kind and not by the old one. Call it after the old rows of all
+    /// tasks are removed, because a unique key of the new definition may have the bytes of another key of the old one.
+    pub(crate) fn insert_new_rows(&mut self, redefined: &Redefined<'_>) -> Result<()> {
         let Redefined { old, new, task, header, old_row, new_row, successor } = *redefined;
         let (before, after) = redefined.rows();
         if let Some(rival) = self.rows.rival(new.id, task, Some(&before), Some(&after))? {

@@ -22,9 +22,8 @@ use crate::{
     },
 };
 
-/// Copies the batches that can be read; their tasks are counted as they come.
-///
-/// Gives those back that no more tasks come into. They are to be sealed when all tasks are there, lest they be over before.
+/// Copies the batches that can be read, with no tasks: each task is counted when it is copied. Returns the sealed batches. The caller seals them
+/// after all tasks are copied, because a sealed batch without unfinished tasks ends.
 pub(super) fn copy_batches(
     source: Reading<'_>,
     target: &Tracker,
@@ -74,14 +73,14 @@ pub(super) fn copy_batches(
 
 /// Copies the dependencies of tasks. A dependency on a task that is lost counts as one on a deleted task. Reports each task of
 /// which a dependency cannot be read, because it may start too early.
-pub(super) fn copy_needs(
+pub(super) fn copy_dependencies(
     source: Reading<'_>,
     target: &Tracker,
     dependents: &Dependents,
     report: &mut Recovered,
 ) -> Result<()> {
     let mut dependencies: BTreeMap<TaskRef, BTreeMap<TaskRef, OnDependencyFailure>> = BTreeMap::new();
-    // A missing dependency shows in the numbers that the headers hold.
+    // A missing dependency is noticed below: the header of the task has the number of its dependencies.
     let _ = walk("looking for dependencies", |backwards| {
         let table = source.open(definitions::DEPENDENCIES)?;
         let mut range = table.rows()?;

@@ -98,7 +98,7 @@ fn recover(from: &Path, into: &Path) -> Result<Recovered> {
             let kind: Arc<Kind> = target.shared.engine.user_transaction(|writer| writer.put_kind((**kind).clone()))?;
             copy_kind(source, &target, &kind, &shift, &mut report, &mut dependents)?;
         }
-        dependencies::copy_needs(source, &target, &dependents, &mut report)?;
+        dependencies::copy_dependencies(source, &target, &dependents, &mut report)?;
         copy_schedules(source, &target, &shift, &mut report)?;
         copy_throttles(source, &target, &shift, &mut report)?;
         copy_budgets(source, &target, &mut report)?;

@@ -6,8 +6,8 @@ use rmp::Marker;
 /// The most levels of arrays and maps in each other that a payload may have: as many as `serde_json` reads.
 pub(crate) const LEVELS: usize = 128;
 
-/// Whether arrays and maps are at most [`LEVELS`] deep in each other. Bytes that are not sound MessagePack are not
-/// judged: the decoder reports them.
+/// Whether arrays and maps are at most [`LEVELS`] deep in each other. Bytes that are not valid MessagePack
+/// count as shallow: the decoder reports them.
 ///
 /// It does not recurse, because the bytes may come from a hostile file.
 pub(crate) fn is_shallow(bytes: &[u8]) -> bool {
@@ -18,7 +18,7 @@ pub(crate) fn is_shallow(bytes: &[u8]) -> bool {
 /// The part of a value that was read.
 enum Value {
     /// All of it.
-    TaskRows,
+    Complete,
     /// The header of an array or a map, and the number of its values.
     Open(u64),
 }
@@ -80,7 +80,7 @@ impl Scan<'_> {
             Marker::Ext32 => self.long(1)?,
         };
         self.rest = self.rest.get(skip..)?;
-        Some(Value::TaskRows)
+        Some(Value::Complete)
     }
 
     fn long(&mut self, more: usize) -> Option<usize> {

@@ -1,5 +1,6 @@
 //! `Batch` counts the tasks of a batch, and decides how the end of a task changes the counts and when the batch ends. Changed by
-//! `engine/writer/batches`; read by `engine/action/batch`, `api/batch`, `portable/batch` and `maintenance`. Pure.
+//! `engine/writer/batches`; read by `engine/action/batch`, `api/batch`, `portable/batch` and `maintenance`; stored by
+//! `storage/encoding/batch`. Pure.
 
 use super::{CompletionRate, DependencyEnd};
 use crate::model::{status::Role, time::Micros};
@@ -86,21 +87,21 @@ impl Batch {
         if !self.sealed || self.open() > 0 {
             return None;
         }
-        let mut missed = [Role::Exhausted, Role::Cancelled, Role::Ignored].into_iter();
-        if missed.clone().any(|role| self.gone[role as usize] > 0) {
+        let mut unsuccessful = [Role::Exhausted, Role::Cancelled, Role::Ignored].into_iter();
+        if unsuccessful.clone().any(|role| self.gone[role as usize] > 0) {
             return Some(DependencyEnd::Deleted);
         }
         Some(
-            missed
+            unsuccessful
                 .find(|role| self.members[*role as usize] > 0)
                 .map_or(DependencyEnd::Satisfied, DependencyEnd::Failed),
         )
     }
 
-    /// Whether the batch has no tasks, is over, and ended for the first time before the time `then`.
-    pub(crate) fn is_spent(&self, then: Micros) -> bool {
+    /// Whether the batch has no tasks, is over, and ended for the first time before the time `before`.
+    pub(crate) fn may_be_pruned(&self, before: Micros) -> bool {
         let empty = self.members.iter().all(|tasks| *tasks == 0);
-        empty && self.end().is_some() && self.finished.is_some_and(|finished| finished < then)
+        empty && self.end().is_some() && self.finished.is_some_and(|finished| finished < before)
     }
 
     /// Applies the changes of a transaction. Returns the end of the batch if the transaction ended it or changed how it ended.

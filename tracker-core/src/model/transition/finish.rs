@@ -102,7 +102,7 @@ impl Rules<'_> {
             }
             Outcome::Fail { retry_in } => {
                 header.failures = header.failures.saturating_add(1);
-                if self.is_spent(header) {
+                if self.has_no_attempts_left(header) {
                     self.exhaust(header, step);
                 } else {
                     let due = match retry_in {

@@ -218,7 +218,7 @@ impl Rules<'_> {
     }
 
     /// Whether a task has no failures left.
-    fn is_spent(&self, header: &Header) -> bool {
+    fn has_no_attempts_left(&self, header: &Header) -> bool {
         self.policy.max_attempts.is_some_and(|most| header.failures >= most)
     }
 

@@ -37,9 +37,9 @@ impl Rules<'_> {
             return self.take_successor(header, next_due);
         }
         header.crashes = header.crashes.saturating_add(1);
-        let spent = header.crashes >= self.policy.max_crashes;
+        let gives_up = header.crashes >= self.policy.max_crashes;
         let ended = StoredAttempt {
-            failure: Some(self.crash(header, lease, spent)),
+            failure: Some(self.crash(header, lease, gives_up)),
             ..self.ended(
                 header,
                 lease,
@@ -49,7 +49,7 @@ impl Rules<'_> {
         header.record_attempt(ended, history);
         if let Some(code) = self.cancelled_status(header) {
             header.enter(code, self.now, self.now);
-        } else if spent {
+        } else if gives_up {
             self.exhaust(header, step);
         } else if let Some(due) = self.former_place(header, lease) {
             header.enter(lease.from, due, self.now);
@@ -87,9 +87,9 @@ impl Rules<'_> {
         goes_first.then(|| lease.due.min(self.now))
     }
 
-    fn crash(&self, header: &Header, lease: &Lease, spent: bool) -> Failure {
+    fn crash(&self, header: &Header, lease: &Lease, gives_up: bool) -> Failure {
         let text = rescue_text(lease, self.has_process_ended(lease));
-        let end = if spent {
+        let end = if gives_up {
             format!("; given up after {}", counted(header.crashes, "crash", "crashes"))
         } else {
             String::new()

@@ -64,10 +64,10 @@ fn batch_end_is_reported_once_and_after_a_change() {
 }
 
 #[test]
-fn a_batch_is_spent_when_it_was_over_before_and_no_task_is_left() {
+fn batch_that_ended_without_tasks_left_may_be_pruned() {
     let mut batch = sealed(&[Role::Succeeded]);
-    assert!(!batch.is_spent(100), "a task is left");
+    assert!(!batch.may_be_pruned(100), "a task is left");
     moved(&mut batch, Some(Role::Succeeded), None, 20);
-    assert!(batch.is_spent(11) && !batch.is_spent(10));
-    assert!(!Batch::new("empty", 5).is_spent(100), "it is open");
+    assert!(batch.may_be_pruned(11) && !batch.may_be_pruned(10));
+    assert!(!Batch::new("empty", 5).may_be_pruned(100), "it is open");
 }
