@@ -115,7 +115,7 @@ impl Port for Blocking {
 }
 
 /// The result of a future over [`Blocking`], which waits inside its only poll.
-pub(crate) fn now<R>(call: impl Future<Output = R>) -> R {
+pub(crate) fn run_blocking<R>(call: impl Future<Output = R>) -> R {
     let mut call = pin!(call);
     loop {
         if let Poll::Ready(result) = call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -161,7 +161,7 @@ macro_rules! calls {
                 #[allow(clippy::useless_conversion, reason = "the body converts for the async twin")]
                 pub fn $name() -> $out {
                     let ($this, $port) = ($own, $crate::api::port::Blocking);
-                    $crate::api::port::now(async move $body)
+                    $crate::api::port::run_blocking(async move $body)
                 }
             })+
         }

@@ -47,7 +47,7 @@ macro_rules! single_calls {
                 pub fn $name(&$self $(, $arg: $arg_type)*) -> Result<$out> {
                     let $this = $own;
                     let call = $body;
-                    $crate::api::port::now(call.run($crate::api::port::Blocking, &$this.shared))
+                    $crate::api::port::run_blocking(call.run($crate::api::port::Blocking, &$this.shared))
                 }
             )+
         }

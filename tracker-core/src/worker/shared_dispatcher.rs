@@ -160,8 +160,9 @@ impl SharedDispatcher {
         runs
     }
 
-    /// Notices a stop or a finish without a lock, so that user code may call it anywhere.
-    pub(super) fn look_at_stop(&self) {
+    /// Wakes the slots and the driver after a stop or a finish, so that they notice it. Takes no lock of the pool, so that user code may call it
+    /// anywhere.
+    pub(super) fn notice_stop(&self) {
         self.file_signal.raise();
         self.driver.raise();
     }

@@ -13,13 +13,13 @@ use std::{
 use super::shared_dispatcher::SharedDispatcher;
 use crate::{
     api::{
-        port::{Blocking, now},
+        port::{Blocking, run_blocking},
         shutdown::{RunningPool, Shutdown, refuse_inside, shut_down},
     },
     model::error::Result,
 };
 
-/// Stops workers from anywhere. Clones stop the same workers.
+/// Stops workers, from any thread. Clones stop the same workers.
 #[derive(Clone, Default)]
 pub struct StopHandle(Arc<Stop>);
 
@@ -70,7 +70,7 @@ impl StopHandle {
     ///         // … a part of the work …
     ///         # std::thread::yield_now();
     ///     }
-    ///     Ok::<_, std::io::Error>(Outcome::Release) // at no cost: it starts again in the next session
+    ///     Ok::<_, std::io::Error>(Outcome::Release) // without a failed attempt: it starts again in the next session
     /// })?;
     /// # starts.recv()?;
     /// let shutdown = worker.shutdown(Duration::from_secs(5))?;
@@ -86,7 +86,7 @@ impl StopHandle {
         let pools: Vec<Arc<dyn RunningPool>> = self.pools().into_iter().map(|pool| pool as _).collect();
         refuse_inside(&pools)?;
         self.0.stopped.store(true, Ordering::Relaxed);
-        Ok(now(shut_down(Blocking, &pools, within)))
+        Ok(run_blocking(shut_down(Blocking, &pools, within)))
     }
 
     /// Has workers that [keep running](super::Worker::keep_running) return when nothing is left. Call it when no more tasks will come.
@@ -102,7 +102,7 @@ impl StopHandle {
 
     fn wake(&self) {
         for pool in self.pools() {
-            pool.look_at_stop();
+            pool.notice_stop();
         }
     }
 

@@ -18,7 +18,7 @@ use std::{
 
 use crate::{
     api::{
-        port::{Blocking, Port, execution, now},
+        port::{Blocking, Port, execution, run_blocking},
         shared::Shared,
         shutdown::RunningPool,
     },
@@ -87,7 +87,7 @@ pub(crate) struct Unreadable {
 impl<T: TrackedTask> Execution<T> {
     /// Makes an execution of a claimed task. A task that cannot be decoded is marked as unreadable, and the error is returned.
     pub(crate) fn new(shared: &Arc<Shared>, kind: &Arc<Kind>, claimed: Claimed) -> Result<Self> {
-        now(execution(Blocking, shared, kind, claimed))
+        run_blocking(execution(Blocking, shared, kind, claimed))
     }
 
     /// Makes the execution give the task back if it is dropped without an outcome.

@@ -9,7 +9,7 @@ use super::Execution;
 use crate::api::asynchronous::{AsyncExecution, calls::Async};
 use crate::{
     api::{
-        port::{Blocking, Port, calls, now},
+        port::{Blocking, Port, calls, run_blocking},
         ticket::Ticket,
         transaction::{EndedExecution, Transaction},
     },
@@ -225,7 +225,7 @@ impl<T: TrackedTask> Execution<T> {
 
     /// Ends the attempt. Waits on the thread.
     pub(crate) fn end(&mut self, outcome: Outcome, failure: Option<Failure>, with_changes: bool) -> Result<()> {
-        now(self.end_by(Blocking, outcome, failure, with_changes))
+        run_blocking(self.end_by(Blocking, outcome, failure, with_changes))
     }
 
     /// Ends the attempt. Waits in the future.

@@ -27,7 +27,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     api::{
-        port::{Blocking, now},
+        port::{Blocking, run_blocking},
         query::named,
         schema::Untyped,
         tasks::Tasks,
@@ -100,7 +100,7 @@ impl Tasks<Untyped> {
     /// As [`Tasks::move_to`] of a type; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the kind has no such status.
     pub fn move_to(&self, id: impl TaskId, status: &str) -> Result<()> {
         let code = named(&*self.stored_kind()?, status)?;
-        now(self.command(id, Command::Move { code }).run(Blocking, &self.shared))
+        run_blocking(self.command(id, Command::Move { code }).run(Blocking, &self.shared))
     }
 
     /// Deletes the tasks of these statuses (by name or code) that ended longer ago than `keep`, in batches. Returns how many.

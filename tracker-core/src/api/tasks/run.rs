@@ -13,7 +13,7 @@ use crate::{
     api::{
         execution::Execution,
         handler::{HandlerResult, IntoOutcome, RunError, finish_handler, run_handler},
-        port::{Blocking, Port, now},
+        port::{Blocking, Port, run_blocking},
     },
     model::{
         error::{ErrorKind, Result},
@@ -82,7 +82,7 @@ impl<T: TrackedTask> Tasks<T> {
         let mut execution = self.start_with(id, options).map_err(RunError::from_start)?;
         let result = run_handler(&mut execution, handler);
         let finished = finish_handler(&mut execution, result);
-        now(store(Blocking, &mut execution, finished))
+        run_blocking(store(Blocking, &mut execution, finished))
     }
 }
 
