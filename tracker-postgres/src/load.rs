@@ -9,7 +9,7 @@ use tracker_core::{
 
 use crate::{
     edits::Missing,
-    keys::{self, Place},
+    keys::{self, Place, Task},
     sql::{Load, Lock, Plain, Range, RowCount, Sql, TaskKey},
     wire::{connection::Step, params::Params},
 };
@@ -42,7 +42,7 @@ pub(crate) struct Plan {
 /// The keys that the wants name.
 #[derive(Default)]
 struct Keys {
-    tasks: BTreeMap<i64, BTreeSet<i64>>,
+    tasks: BTreeSet<Task>,
     by_key: BTreeMap<u8, (TaskKey, BTreeSet<Vec<u8>>)>,
     plain: BTreeMap<StoreTable, BTreeSet<Vec<u8>>>,
     counts: BTreeSet<Vec<u8>>,
@@ -83,9 +83,7 @@ impl Plan {
     /// Plans the statements. Those of `missing` have no want.
     pub(crate) fn of(wants: &[Want], missing: &Missing, writes: bool) -> Result<Self, Error> {
         let mut keys = Keys::default();
-        for (kind, seq) in &missing.tasks {
-            keys.tasks.entry(*kind).or_default().insert(*seq);
-        }
+        keys.tasks.extend(&missing.tasks);
         missing.ids.iter().for_each(|id| keys.add(TaskKey::Id, id));
         let mut ranges = Vec::new();
         let mut claims = ClaimRanges::default();
@@ -93,8 +91,7 @@ impl Plan {
             match want {
                 Want::Row { table, key } => match keys::place(*table)? {
                     Place::Column(_) => {
-                        let (kind, seq) = keys::task(*table, key)?;
-                        keys.tasks.entry(kind).or_default().insert(seq);
+                        keys.tasks.insert(keys::task(*table, key)?);
                     }
                     Place::Key(task_key) => keys.add(task_key, key),
                     Place::Counts => drop(keys.counts.insert(key.clone())),
@@ -119,9 +116,11 @@ impl Plan {
             let params = Params::default().list(values.iter().map(Vec::as_slice));
             plan.push(Load::TasksWith(key, row_lock(StoreTable::Headers, writes)), params, Source::Tasks);
         }
-        for (kind, seqs) in keys.tasks {
-            let params = Params::default().value(kind).list(seqs);
-            plan.push(Load::Tasks(row_lock(StoreTable::Headers, writes)), params, Source::Tasks);
+        if !keys.tasks.is_empty() {
+            let count = RowCount::of(keys.tasks.len());
+            let (kinds, seqs) = (keys.tasks.iter().map(|task| task.0), keys.tasks.iter().map(|task| task.1));
+            let params = count.params().list(kinds).list(seqs);
+            plan.push(Load::Tasks(count, row_lock(StoreTable::Headers, writes)), params, Source::Tasks);
         }
         if !claims.indexes.is_empty() {
             let count = RowCount::of(claims.indexes.len());
@@ -148,14 +147,15 @@ impl Plan {
         }
         for (table, keys) in &keys.plain {
             let Place::Plain(plain, number) = keys::place(*table)? else { continue };
+            let count = if plain == Plain::Rows { RowCount::of(keys.len()) } else { RowCount::Many };
             let keys = || keys.iter().map(Vec::as_slice);
             let params = || Params::default().list(keys());
             let of_table = match plain {
-                Plain::Rows => params().value(number),
+                Plain::Rows => count.params().list(keys().map(|_| number)).list(keys()),
                 Plain::Indexes => index_values(Params::default(), keys()),
                 Plain::History | Plain::UniqueKeys => params(),
             };
-            self.push(Load::Rows(plain, row_lock(*table, writes)), of_table, Source::Plain(*table));
+            self.push(Load::Rows(plain, count, row_lock(*table, writes)), of_table, Source::Plain(*table));
             if plain == Plain::UniqueKeys {
                 let load = Load::TasksOfUniqueKeys(row_lock(StoreTable::Headers, writes));
                 self.push(load, params(), Source::Tasks);

@@ -2,7 +2,7 @@
 
 use crate::wire::params::oid::{BYTEAS, INT2, INT2S, INT8, INT8S};
 
-use super::{columns::Columns, load::Plain, row_count::RowCount};
+use super::{columns::Columns, is_row_of, load::Plain, row_count::RowCount};
 
 /// A statement that changes rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +30,8 @@ impl Change {
         match self {
             Self::DeleteTasks => (
                 format!(
-                    "DELETE FROM {schema}.tasks t USING unnest($1, $2) AS e(kind, seq) WHERE t.kind = e.kind AND t.seq = e.seq"
+                    "DELETE FROM {schema}.tasks t USING unnest($1, $2) AS e(kind, seq) WHERE {}",
+                    is_row_of("e", ["kind", "seq"])
                 ),
                 vec![INT8S, INT8S],
             ),
@@ -39,9 +40,10 @@ impl Change {
                 let assignments = columns.list().map(|column| format!("{0} = e.{0}", column.name()));
                 (
                     format!(
-                        "UPDATE {schema}.tasks t SET {} FROM {} WHERE t.kind = e.kind AND t.seq = e.seq",
+                        "UPDATE {schema}.tasks t SET {} FROM {} WHERE {}",
                         assignments.collect::<Vec<_>>().join(", "),
-                        table.from
+                        table.from,
+                        is_row_of("e", ["kind", "seq"])
                     ),
                     table.types,
                 )
@@ -55,13 +57,15 @@ impl Change {
                 match plain {
                     Plain::Rows => (
                         format!(
-                            "DELETE FROM {schema}.{table} t USING unnest($1, $2) AS e(tbl, key) WHERE t.tbl = e.tbl AND t.key = e.key"
+                            "DELETE FROM {schema}.{table} t USING unnest($1, $2) AS e(tbl, key) WHERE {}",
+                            is_row_of("e", ["tbl", "key"])
                         ),
                         vec![INT2S, BYTEAS],
                     ),
                     Plain::Indexes => (
                         format!(
-                            "DELETE FROM {schema}.{table} t USING unnest($1, $2) AS e(key, seq) WHERE t.key = e.key AND t.seq = e.seq"
+                            "DELETE FROM {schema}.{table} t USING unnest($1, $2) AS e(key, seq) WHERE {}",
+                            is_row_of("e", ["key", "seq"])
                         ),
                         vec![BYTEAS, INT8S],
                     ),

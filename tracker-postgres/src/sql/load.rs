@@ -1,7 +1,7 @@
 //! `Load`: the SQL of statements that lock and load rows. Part of `Sql`; used by `load`. Pure.
 
-use super::row_count::RowCount;
-use crate::wire::params::oid::{BYTEA, BYTEAS, INT2, INT8, INT8S};
+use super::{is_row_of, row_count::RowCount};
+use crate::wire::params::oid::{BYTEA, BYTEAS, INT2, INT2S, INT8, INT8S};
 
 /// The columns of a task that are loaded, in this order.
 const COLUMNS: &str =
@@ -10,8 +10,8 @@ const COLUMNS: &str =
 /// A statement that loads rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Load {
-    /// Tasks of a kind, by sequence number.
-    Tasks(Lock),
+    /// Tasks by kind and sequence number.
+    Tasks(RowCount, Lock),
     /// Tasks by values of a key.
     TasksWith(TaskKey, Lock),
     /// Tasks by unique keys.
@@ -28,8 +28,8 @@ pub(crate) enum Load {
     /// the ranges, their starts, their ends, and the most rows of each. The columns of a task follow the size of the range, as in a range that skips rows,
     /// and its number.
     ClaimRanges(RowCount),
-    /// Rows by key.
-    Rows(Plain, Lock),
+    /// Rows by key. The number of rows is that of [`Plain::Rows`], whose keys have a table each.
+    Rows(Plain, RowCount, Lock),
     RowRange(Plain, Range, Lock),
     /// Counts by key.
     Counts,
@@ -169,18 +169,19 @@ impl Load {
     pub(super) fn text(self, schema: &str) -> (String, Vec<u32>) {
         let tasks = format!("SELECT {COLUMNS} FROM {schema}.tasks t");
         match self {
-            Self::Tasks(lock) => (
-                format!("{tasks} WHERE t.kind = $1 AND t.seq = ANY($2) ORDER BY t.seq{}", lock.clause()),
-                vec![INT8, INT8S],
-            ),
+            Self::Tasks(count, lock) => {
+                let named = count.table(&[("kind", INT8S), ("seq", INT8S)]);
+                let from = format!("{} JOIN {schema}.tasks t ON {}", named.from, is_row_of("e", ["kind", "seq"]));
+                (format!("SELECT {COLUMNS} FROM {from} ORDER BY t.seq{}", lock.clause()), named.types)
+            }
             Self::TasksWith(key, lock) => {
                 let column = key.column();
                 (format!("{tasks} WHERE t.{column} = ANY($1) ORDER BY t.{column}{}", lock.clause()), vec![BYTEAS])
             }
             Self::TasksOfUniqueKeys(lock) => (
                 format!(
-                    "SELECT {COLUMNS} FROM {schema}.unique_keys u JOIN {schema}.tasks t ON t.kind = u.kind AND t.seq = u.seq \
-                     WHERE u.key = ANY($1) ORDER BY t.seq{}",
+                    "SELECT {COLUMNS} FROM {schema}.unique_keys u JOIN {schema}.tasks t ON {} WHERE u.key = ANY($1) ORDER BY t.seq{}",
+                    is_row_of("u", ["kind", "seq"]),
                     lock.clause()
                 ),
                 vec![BYTEAS],
@@ -202,22 +203,25 @@ impl Load {
                 (select(COLUMNS, COLUMNS.split(',').count(), &rows, lock), range.types())
             }
             Self::ClaimRanges(count) => claim_ranges(schema, count),
-            Self::Rows(Plain::Indexes, lock) => (
+            // No unit locks these rows. Since they are sorted as the index, any join might read all of it; one within OFFSET cannot.
+            Self::Rows(Plain::Indexes, ..) => (
                 format!(
-                    "SELECT {} FROM unnest($1, $2) AS e(key, seq) \
-                     JOIN {schema}.index_keys t ON t.key = e.key AND t.seq = e.seq ORDER BY t.key, t.seq{}",
-                    Plain::Indexes.columns(),
-                    lock.clause()
+                    "SELECT {} FROM unnest($1, $2) AS e(key, seq) CROSS JOIN LATERAL (SELECT * FROM {schema}.index_keys t \
+                     WHERE t.key = e.key AND t.seq = e.seq OFFSET 0) AS t ORDER BY t.key, t.seq",
+                    Plain::Indexes.columns()
                 ),
                 vec![BYTEAS, INT8S],
             ),
-            Self::Rows(plain, lock) => {
-                let (condition, mut types) = ("WHERE t.key = ANY($1)", vec![BYTEAS]);
-                let of_table = if plain == Plain::Rows { " AND t.tbl = $2" } else { "" };
-                types.extend((plain == Plain::Rows).then_some(INT2));
-                let (table, columns) = (plain.table(), plain.columns());
-                let lock = lock.clause();
-                (format!("SELECT {columns} FROM {schema}.{table} t {condition}{of_table} ORDER BY t.key{lock}"), types)
+            Self::Rows(Plain::Rows, count, lock) => {
+                let named = count.table(&[("tbl", INT2S), ("key", BYTEAS)]);
+                let from = format!("{} JOIN {schema}.rows t ON {}", named.from, is_row_of("e", ["tbl", "key"]));
+                let (columns, lock) = (Plain::Rows.columns(), lock.clause());
+                (format!("SELECT {columns} FROM {from} ORDER BY t.key{lock}"), named.types)
+            }
+            Self::Rows(plain, _, lock) => {
+                let (table, columns, lock) = (plain.table(), plain.columns(), lock.clause());
+                let rows = format!("{schema}.{table} t WHERE t.key = ANY($1)");
+                (format!("SELECT {columns} FROM {rows} ORDER BY t.key{lock}"), vec![BYTEAS])
             }
             Self::RowRange(Plain::Indexes, Range { ends, newest_first }, lock) => {
                 let (end, order) = (if ends { " AND (t.key, t.seq) < ($4, $5)" } else { "" }, order(newest_first));

@@ -162,6 +162,14 @@ fn listeners(schema: &str, is_asked: bool) -> String {
     )
 }
 
+/// The condition of a join that a row of the table `t` has the key of a row of `of`. The columns are those of an index.
+///
+/// A plan is made once, and may be made while the table is empty, as after a vacuum of a queue without tasks. With two equalities it would read the
+/// whole table for each statement, also when it is full. With `ANY` there is no other plan than one search in the index for each row of `of`.
+fn is_row_of(of: &str, [first, second]: [&str; 2]) -> String {
+    format!("t.{first} = ANY (ARRAY[{of}.{first}]) AND t.{second} = {of}.{second}")
+}
+
 impl Statement for Sql {
     #[expect(clippy::too_many_lines, reason = "each arm is one statement")]
     fn text(self, schema: &str) -> (String, Vec<u32>) {

@@ -13,6 +13,7 @@ mod migrations;
 mod notifications;
 mod numbers;
 mod other_trackers;
+mod plans;
 mod pool_between;
 mod refusals;
 mod restarts;
