@@ -52,6 +52,7 @@ pub(crate) fn run(shared: &Shared, slot: &mut Slot, edits: &Edits<'_>, changes: 
     // A change of the schema has checked its number, and raised it.
     let checks_schema = changes.schema.is_none();
     let mark = mark.value(shared.process).value(slot.number).value(slot.epoch).value(slot.batch);
+    let mark = mark.value(i64::from(changes.enters_past));
     let mark = if checks_schema { mark.value(state.schema.cast_signed()) } else { mark };
     // A serializable transaction that counts the commits of others conflicts with each of them.
     let counts_commits = shared.mode(Access::Write) != Mode::Serializable;

@@ -12,9 +12,10 @@ use tracker_core::{
 };
 
 use crate::{
+    claim_starts::RangeAnswer,
     edits::{Known, KnownTask, Missing},
     keys::{self, Column, Place, Task, TaskMap},
-    load::{Plan, Source},
+    load::{ClaimRead, Plan, Source},
     sql::TaskKey,
     wire::{
         connection::Answer,
@@ -52,12 +53,30 @@ pub(crate) struct Found {
     ranges: HashMap<usize, Vec<RangeRow>>,
     /// Number of rows of a range, locked ones too.
     range_sizes: HashMap<usize, i64>,
+    /// The first key that a claim has found in a range, locked ones too.
+    first_keys: HashMap<usize, RowKey>,
 }
 
 impl Found {
     /// Reads the answers to the statements of a plan, which are the first ones of a pipeline.
     pub(crate) fn read(plan: &Plan, wants: &[Want], answers: Vec<Answer>) -> WireResult<Self> {
         let mut found = Self { names_keys: plan.names_keys, ..Self::default() };
+        found.add(plan, wants, answers)?;
+        Ok(found)
+    }
+
+    /// Reads the answers to the statements of another plan of the same wants. They replace the earlier answers to its claims.
+    pub(crate) fn read_again(&mut self, plan: &Plan, wants: &[Want], answers: Vec<Answer>) -> WireResult<()> {
+        for ClaimRead { index, .. } in &plan.claims {
+            self.ranges.remove(index);
+            self.range_sizes.remove(index);
+            self.first_keys.remove(index);
+        }
+        self.add(plan, wants, answers)
+    }
+
+    fn add(&mut self, plan: &Plan, wants: &[Want], answers: Vec<Answer>) -> WireResult<()> {
+        let found = self;
         for (source, answer) in plan.sources.iter().zip(answers) {
             found.tasks.reserve(answer.rows.len());
             for row in answer.rows {
@@ -72,13 +91,16 @@ impl Found {
                         let (key, value) = count(row)?;
                         found.plain.insert((StoreTable::Counts, key), value);
                     }
-                    Source::ClaimRanges(indexes) => {
+                    Source::ClaimRanges => {
                         let mut row = row;
                         let (size, number) = (row.maybe_int8()?, row.int8()?);
-                        let index = usize::try_from(number).ok().and_then(|number| indexes.get(number));
-                        let index = *index.ok_or(WireError::Protocol("a row belongs to no range"))?;
+                        let claim = usize::try_from(number).ok().and_then(|number| plan.claims.get(number));
+                        let index = claim.ok_or(WireError::Protocol("a row belongs to no range"))?.index;
                         if let Some(size) = size {
                             found.range_sizes.insert(index, size);
+                            // The kind, the number and the id are NULL.
+                            (row.maybe_int8()?, row.maybe_int8()?, row.key()?);
+                            found.first_keys.extend(row.key()?.map(|key| (index, key)));
                             continue;
                         }
                         let row = found.range_row(StoreTable::ClaimOrder, row)?;
@@ -99,7 +121,18 @@ impl Found {
                 }
             }
         }
-        Ok(found)
+        Ok(())
+    }
+
+    /// What a claim has found in a range.
+    pub(crate) fn claimed(&self, ClaimRead { index, .. }: &ClaimRead, wants: &[Want]) -> RangeAnswer<'_> {
+        let rows = self.ranges.get(index);
+        let most = if let Some(Want::Rows { most, .. }) = wants.get(*index) { *most } else { 0 };
+        RangeAnswer {
+            first: self.first_keys.get(index).map(|key| &**key),
+            last: rows.and_then(|rows| rows.iter().map(|(key, ..)| key.as_slice()).max()),
+            is_complete: rows.map_or(0, Vec::len) < most,
+        }
     }
 
     fn task(&mut self, mut row: Row) -> WireResult<Task> {

@@ -55,6 +55,7 @@ const ADDED: [Added; MIGRATIONS.len()] = [
         ],
         names: &[],
     },
+    Added { tables: &[("marks", "rewinds bigint")], names: &[] },
 ];
 
 /// Returns the tables, columns and types of a layout.

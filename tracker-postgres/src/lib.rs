@@ -14,6 +14,7 @@
 mod address;
 mod caller;
 mod check;
+mod claim_starts;
 mod commit;
 mod edits;
 mod error;

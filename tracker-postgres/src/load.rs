@@ -1,6 +1,9 @@
 //! `Plan`: the rows that a unit of work wants, as the statements of one pipeline. Made by `unit` and `caller/unit`, which run it; pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use tracker_core::{
     Error,
@@ -8,6 +11,7 @@ use tracker_core::{
 };
 
 use crate::{
+    claim_starts::{ClaimStarts, Parts},
     edits::Missing,
     keys::{self, Place, Task},
     sql::{Load, Lock, Plain, Range, RowCount, Sql, TaskKey},
@@ -26,8 +30,15 @@ pub(crate) enum Source {
     Range(usize),
     /// The want of this index, with the number of rows beside those that are skipped.
     SkippingRange(usize),
-    /// The wants of these indexes, each with its number of rows.
-    ClaimRanges(Vec<usize>),
+    /// The ranges in [`Plan::claims`], each with its number of rows and its first key.
+    ClaimRanges,
+}
+
+/// A range that a claim reads.
+pub(crate) struct ClaimRead {
+    /// Of its want.
+    pub index: usize,
+    pub parts: Parts,
 }
 
 /// The statements of a load.
@@ -35,6 +46,8 @@ pub(crate) enum Source {
 pub(crate) struct Plan {
     pub steps: Vec<Step<Sql>>,
     pub sources: Vec<Source>,
+    /// The ranges that claims read, by their numbers in the statement.
+    pub claims: Vec<ClaimRead>,
     /// Whether tasks are looked for by their keys.
     pub names_keys: bool,
 }
@@ -80,13 +93,19 @@ fn range_lock(table: StoreTable, writes: bool, skips_locked: bool) -> Lock {
 }
 
 impl Plan {
-    /// Plans the statements. Those of `missing` have no want.
-    pub(crate) fn of(wants: &[Want], missing: &Missing, writes: bool) -> Result<Self, Error> {
+    /// Plans the statements. Those of `missing` have no want. Claims read their ranges from `starts` on, or whole.
+    pub(crate) fn of(
+        wants: &[Want],
+        missing: &Missing,
+        writes: bool,
+        starts: Option<&ClaimStarts>,
+    ) -> Result<Self, Error> {
         let mut keys = Keys::default();
         keys.tasks.extend(&missing.tasks);
         missing.ids.iter().for_each(|id| keys.add(TaskKey::Id, id));
         let mut ranges = Vec::new();
-        let mut claims = ClaimRanges::default();
+        let mut claims = Vec::new();
+        let now = Instant::now();
         for (index, want) in wants.iter().enumerate() {
             match want {
                 Want::Row { table, key } => match keys::place(*table)? {
@@ -100,8 +119,9 @@ impl Plan {
                 Want::Rows { table, from, to, newest_first, most, skips_locked } => {
                     let bounds = Bounds { from, to: to.as_deref(), newest_first: *newest_first, most: *most };
                     let lock = range_lock(*table, writes, *skips_locked);
-                    if *table == StoreTable::ClaimOrder && lock == Lock::Skip && !newest_first && to.is_some() {
-                        claims.add(index, &bounds);
+                    if let (StoreTable::ClaimOrder, Lock::Skip, false, Some(to)) = (table, lock, newest_first, to) {
+                        let parts = starts.map_or_else(|| Parts::whole(from, to), |starts| starts.parts(from, to, now));
+                        claims.push(ClaimRead { index, parts });
                         continue;
                     }
                     let source = if lock == Lock::Skip { Source::SkippingRange(index) } else { Source::Range(index) };
@@ -122,12 +142,7 @@ impl Plan {
             let params = count.params().list(kinds).list(seqs);
             plan.push(Load::Tasks(count, row_lock(StoreTable::Headers, writes)), params, Source::Tasks);
         }
-        if !claims.indexes.is_empty() {
-            let count = RowCount::of(claims.indexes.len());
-            let numbers = (0_i64..).take(claims.indexes.len());
-            let params = count.params().list(numbers).list(claims.starts).list(claims.ends).list(claims.limits);
-            plan.push(Load::ClaimRanges(count), params, Source::ClaimRanges(claims.indexes));
-        }
+        plan.claims(claims, wants);
         for (source, (load, params)) in ranges {
             plan.push(load, params, source);
         }
@@ -136,6 +151,37 @@ impl Plan {
             plan.push(Load::Counts, params, Source::Counts);
         }
         Ok(plan)
+    }
+
+    /// Plans to read these ranges whole.
+    pub(crate) fn of_whole_claims(indexes: Vec<usize>, wants: &[Want]) -> Self {
+        let whole = |index: usize| match wants.get(index) {
+            Some(Want::Rows { from, to: Some(to), .. }) => Some(ClaimRead { index, parts: Parts::whole(from, to) }),
+            _ => None,
+        };
+        let mut plan = Self::default();
+        plan.claims(indexes.into_iter().filter_map(whole).collect(), wants);
+        plan
+    }
+
+    fn claims(&mut self, claims: Vec<ClaimRead>, wants: &[Want]) {
+        if claims.is_empty() {
+            return;
+        }
+        let limit = |claim: &ClaimRead| wants.get(claim.index).map_or(1, limit);
+        let numbered = claims.iter().zip(0_i64..);
+        let parts: Vec<_> = numbered
+            .flat_map(|(claim, number)| claim.parts.keys.iter().map(move |part| (number, part, limit(claim))))
+            .collect();
+        let count = RowCount::of(parts.len());
+        let params = count
+            .params()
+            .list(parts.iter().map(|(number, ..)| *number))
+            .list(parts.iter().map(|(_, (first, _), _)| first.as_slice()))
+            .list(parts.iter().map(|(_, (_, behind), _)| behind.as_slice()))
+            .list(parts.iter().map(|(.., limit)| *limit));
+        self.push(Load::ClaimRanges(count), params, Source::ClaimRanges);
+        self.claims = claims;
     }
 
     fn plain(&mut self, keys: &Keys, writes: bool) -> Result<(), Error> {
@@ -182,22 +228,11 @@ pub(crate) fn index_values<'k>(params: Params, keys: impl Iterator<Item = &'k [u
     params.list(parts.clone().map(|(value, _)| value)).list(parts.map(|(_, seq)| seq))
 }
 
-/// The ranges that claims read, as the parameters of one statement.
-#[derive(Default)]
-struct ClaimRanges<'w> {
-    /// Of the wants.
-    indexes: Vec<usize>,
-    starts: Vec<&'w [u8]>,
-    ends: Vec<&'w [u8]>,
-    limits: Vec<i64>,
-}
-
-impl<'w> ClaimRanges<'w> {
-    fn add(&mut self, index: usize, bounds: &Bounds<'w>) {
-        self.indexes.push(index);
-        self.starts.push(bounds.from);
-        self.ends.push(bounds.to.unwrap_or_default());
-        self.limits.push(bounds.limit());
+/// The most rows that a want loads.
+fn limit(want: &Want) -> i64 {
+    match want {
+        Want::Rows { most, .. } => i64::try_from(*most).unwrap_or(i64::MAX),
+        Want::Row { .. } => 1,
     }
 }
 

@@ -16,8 +16,12 @@ use crate::{
 };
 
 /// The scripts that make the tables, in order. A released script never changes.
-pub(crate) const MIGRATIONS: [&str; 3] =
-    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
+pub(crate) const MIGRATIONS: [&str; 4] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
+];
 const MARK: &str = "tracker";
 /// How long the marks of a process are kept that does not commit.
 const KEPT: &str = "7 days";
@@ -167,14 +171,15 @@ fn migrate(connection: &mut Connection<Sql>, server: &str, schema: &str) -> std:
     connection.script("COMMIT").map_err(failed)
 }
 
-/// Replaces the marks of processes that are gone by one row with the sum of their commits.
+/// Replaces the marks of processes that are gone by one row with the sums of their counters.
 fn fold_marks(connection: &mut Connection<Sql>, name: &str) -> Result<()> {
     let nobody = "'00000000-0000-0000-0000-000000000000'";
     connection.script(&format!(
-        "WITH gone AS (DELETE FROM {name}.marks WHERE at < now() - interval '{KEPT}' RETURNING commits) \
-         INSERT INTO {name}.marks AS m (process, slot, epoch, batch, commits, at) \
-         SELECT {nobody}::uuid, 0, 0, 0, sum(commits), 'infinity' FROM gone HAVING count(*) > 0 \
-         ON CONFLICT (process, slot) DO UPDATE SET commits = m.commits + excluded.commits"
+        "WITH gone AS (DELETE FROM {name}.marks WHERE at < now() - interval '{KEPT}' RETURNING commits, rewinds) \
+         INSERT INTO {name}.marks AS m (process, slot, epoch, batch, commits, rewinds, at) \
+         SELECT {nobody}::uuid, 0, 0, 0, sum(commits), sum(rewinds), 'infinity' FROM gone HAVING count(*) > 0 \
+         ON CONFLICT (process, slot) DO UPDATE \
+         SET commits = m.commits + excluded.commits, rewinds = m.rewinds + excluded.rewinds"
     ))
 }
 

@@ -3,19 +3,22 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::atomic::AtomicI32,
+    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicI32},
     thread,
     time::{Duration, Instant},
 };
 
 use tracker_core::{
     Error, ErrorKind,
-    store::{Access, store_error},
+    store::{Access, Want, store_error},
 };
 use uuid::Uuid;
 
 use crate::{
+    claim_starts::ClaimStarts,
+    edits::Missing,
     error,
+    load::Plan,
     numbers::Learned,
     options::{Isolation, PostgresOptions},
     pool::{NoSlot, Pool, Slot},
@@ -25,6 +28,7 @@ use crate::{
         connection::{Answer, Connection, Step},
         error::{Result as WireResult, WireError},
         params::Params,
+        row::Row,
     },
 };
 
@@ -45,6 +49,7 @@ pub(crate) struct Shared {
     pub process: Uuid,
     pub pool: Pool,
     pub learned: Learned,
+    claim_starts: Mutex<ClaimStarts>,
     /// The slot of the next new mark of the caller's transactions; falls from -2.
     pub next_caller: AtomicI32,
 }
@@ -59,9 +64,20 @@ impl Shared {
             process: Uuid::new_v4(),
             pool: Pool::new(options.connections),
             learned: Learned::default(),
+            claim_starts: Mutex::default(),
             next_caller: AtomicI32::new(-2),
             options: options.clone(),
         })
+    }
+
+    pub(crate) fn claim_starts(&self) -> MutexGuard<'_, ClaimStarts> {
+        // A panic while it was locked would leave starts that claims check.
+        self.claim_starts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The statements of a load.
+    pub(crate) fn plan(&self, wants: &[Want], missing: &Missing, access: Access) -> Result<Plan, Error> {
+        Plan::of(wants, missing, access == Access::Write, Some(&self.claim_starts()))
     }
 
     pub(crate) fn deadline(&self) -> Instant {
@@ -242,6 +258,26 @@ impl Pauses {
         let percent = u32::try_from(RandomState::new().hash_one(self.0) % 50).unwrap_or(0) + 50;
         thread::sleep((pause * percent / 100).min(left));
         true
+    }
+}
+
+/// The sums over the marks of all processes.
+pub(crate) struct Marks {
+    /// Number of commits: the change number.
+    pub commits: u64,
+    /// Number of commits that may have entered a task where claims do not read any more.
+    pub rewinds: u64,
+}
+
+impl Marks {
+    /// Reads the next two columns.
+    pub(crate) fn read(row: &mut Row) -> WireResult<Self> {
+        Ok(Self { commits: row.int8()?.cast_unsigned(), rewinds: row.int8()?.cast_unsigned() })
+    }
+
+    pub(crate) fn of_answer(answer: Option<Answer>) -> WireResult<Self> {
+        let row = answer.and_then(|answer| answer.rows.into_iter().next());
+        Self::read(&mut row.ok_or(WireError::Protocol("a row is missing"))?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `PostgresUnit`: one unit of work of the engine, which is one transaction of the server: begins it, locks and loads rows, and commits. Made
 //! by `store`; holds a slot of the pool until it ends.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use tracker_core::{
     Error,
@@ -9,14 +9,15 @@ use tracker_core::{
 };
 
 use crate::{
+    claim_starts::UnitTime,
     commit::{self, End},
     edits::{self, Known, Missing},
     error,
     found::Found,
-    load::Plan,
+    load::{ClaimRead, Plan},
     numbers::{self, Blocks, Shape},
     pool::Slot,
-    shared::{Shared, change_number},
+    shared::{Marks, Shared, change_number},
     sql::{Mode, Sequence, Sql},
     views,
     wire::{
@@ -33,6 +34,7 @@ pub(crate) struct PostgresUnit {
     slot: Option<Slot>,
     access: Access,
     state: StoreState,
+    time: UnitTime,
     known: Known,
     blocks: Blocks,
 }
@@ -51,10 +53,11 @@ impl PostgresUnit {
                     slot: Some(slot),
                     access,
                     state: answers.state,
+                    time: answers.time,
                     known: Known::default(),
                     blocks: answers.blocks,
                 };
-                unit.first_load(&begin, wants, answers.loads)
+                unit.first_load(begin.plan, wants, answers.loads)
             }
             Ok(Err(conflict)) => {
                 shared.pool.give_back(slot);
@@ -69,23 +72,46 @@ impl PostgresUnit {
         }
     }
 
-    fn first_load(
-        mut self,
-        begin: &Begin<'_>,
-        wants: &[Want],
-        loads: Vec<Answer>,
-    ) -> Result<(Self, Vec<Loaded>), Error> {
-        let found = Found::read(&begin.plan, wants, loads).map_err(|error| error::of_unit(&self.shared.name, error))?;
-        let loaded = self.learn(found, wants, &Missing::default())?;
+    fn first_load(mut self, plan: Plan, wants: &[Want], answers: Vec<Answer>) -> Result<(Self, Vec<Loaded>), Error> {
+        let loaded = self.read(&plan, wants, &Missing::default(), answers)?;
         Ok((self, loaded))
     }
 
-    /// Remembers the tasks that were found, and returns the answers to the wants.
-    fn learn(&mut self, mut found: Found, wants: &[Want], missing: &Missing) -> Result<Vec<Loaded>, Error> {
+    /// Reads the answers to a plan, remembers the tasks that were found, and returns the answers to the wants.
+    fn read(
+        &mut self,
+        plan: &Plan,
+        wants: &[Want],
+        missing: &Missing,
+        answers: Vec<Answer>,
+    ) -> Result<Vec<Loaded>, Error> {
+        let shared = Arc::clone(&self.shared);
+        let of_unit = |error| error::of_unit(&shared.name, error);
+        let mut found = Found::read(plan, wants, answers).map_err(of_unit)?;
+        self.check_claims(plan, wants, &mut found)?;
         if self.access == Access::Write {
             found.remember(wants, missing, &mut self.known)?;
         }
         found.answers(wants)
+    }
+
+    /// Reads the ranges whole from which claims have skipped more than they may, and remembers where the next claims begin.
+    fn check_claims(&mut self, plan: &Plan, wants: &[Want], found: &mut Found) -> Result<(), Error> {
+        let needs_whole = |claim: &&ClaimRead| claim.parts.need_whole(&found.claimed(claim, wants), self.time);
+        let indexes: Vec<_> = plan.claims.iter().filter(needs_whole).map(|claim| claim.index).collect();
+        let mut again = Plan::of_whole_claims(indexes, wants);
+        if !again.claims.is_empty() {
+            let answers = self.run_plan(&mut again, wants)?;
+            let read = found.read_again(&again, wants, answers);
+            read.map_err(|error| error::of_unit(&self.shared.name, error))?;
+        }
+        let is_read_again = |claim: &&ClaimRead| again.claims.iter().any(|whole| whole.index == claim.index);
+        let once = plan.claims.iter().filter(|claim| !is_read_again(claim));
+        let mut starts = self.shared.claim_starts();
+        for claim in once.chain(&again.claims) {
+            starts.learn(&claim.parts, &found.claimed(claim, wants), self.time);
+        }
+        Ok(())
     }
 
     fn connection(&mut self) -> Result<&mut Connection<Sql>, Error> {
@@ -113,27 +139,32 @@ impl PostgresUnit {
 
     /// Loads what is wanted, and what is missing for a commit.
     fn load_all(&mut self, wants: &[Want], missing: &Missing) -> Result<Vec<Loaded>, Error> {
-        let writes = self.access == Access::Write;
-        let mut plan = Plan::of(wants, missing, writes)?;
+        let mut plan = self.shared.plan(wants, missing, self.access)?;
+        let answers = self.run_plan(&mut plan, wants)?;
+        self.read(&plan, wants, missing, answers)
+    }
+
+    /// Runs the statements of a plan, and takes numbers along.
+    fn run_plan(&mut self, plan: &mut Plan, wants: &[Want]) -> Result<Vec<Answer>, Error> {
         let loads = plan.steps.len();
-        let shape = Shape::of(wants);
-        if writes {
+        if self.access == Access::Write {
+            let shape = Shape::of(wants);
             self.blocks.begin(shape, &self.shared.learned);
             plan.steps.extend(prefetches(&self.shared, shape));
         }
         plan.steps.push(Step::Sync);
         let mut answers = self.run(&plan.steps)?;
         let taken = answers.split_off(loads);
-        let read = fill(&plan.steps, loads, taken, &mut self.blocks)
-            .and_then(|()| Found::read(&plan, wants, answers))
-            .map_err(|error| error::of_unit(&self.shared.name, error));
-        self.learn(read?, wants, missing)
+        let filled = fill(&plan.steps, loads, taken, &mut self.blocks);
+        filled.map_err(|error| error::of_unit(&self.shared.name, error))?;
+        Ok(answers)
     }
 }
 
 /// The pipeline that begins a transaction.
 struct Begin<'s> {
     shared: &'s Shared,
+    began: Instant,
     steps: Vec<Step<Sql>>,
     /// What the first load finds; its steps are in `steps`.
     plan: Plan,
@@ -149,6 +180,7 @@ struct Begin<'s> {
 /// The answers to a [`Begin`].
 struct Begun {
     state: StoreState,
+    time: UnitTime,
     loads: Vec<Answer>,
     blocks: Blocks,
 }
@@ -156,7 +188,8 @@ struct Begun {
 impl<'s> Begin<'s> {
     fn new(shared: &'s Shared, access: Access, wants: &[Want]) -> Result<Self, Error> {
         let writes = access == Access::Write;
-        let mut plan = Plan::of(wants, &Missing::default(), writes)?;
+        let began = Instant::now();
+        let mut plan = shared.plan(wants, &Missing::default(), access)?;
         let shape = if wants.is_empty() { Shape::default() } else { Shape::of(wants) };
         let mode = shared.mode(access);
         // A serializable transaction that counts the commits conflicts with each of them, so they are counted before it. The number is then at most
@@ -177,7 +210,7 @@ impl<'s> Begin<'s> {
             steps.extend(prefetches(shared, shape));
         }
         steps.push(Step::Sync);
-        Ok(Self { shared, steps, plan, shape, counts_first, state_at, loads_at, numbers_at })
+        Ok(Self { shared, began, steps, plan, shape, counts_first, state_at, loads_at, numbers_at })
     }
 
     /// Runs it. Returns the error inside if other units compete for the rows of the first load; the connection is kept then.
@@ -196,12 +229,14 @@ impl<'s> Begin<'s> {
         let loads = answers.split_off(self.loads_at);
         let state = answers.drain(self.state_at..).next().and_then(|answer| answer.rows.into_iter().next());
         let mut state = state.ok_or(WireError::Protocol("a row is missing"))?;
-        let (now, schema, mut change) = (state.int8()?, state.int8()?.cast_unsigned(), state.int8()?.cast_unsigned());
+        let (now, schema) = (state.int8()?, state.int8()?.cast_unsigned());
+        let mut marks = Marks::read(&mut state)?;
         if self.counts_first {
-            change = change_number(answers.into_iter().next())?;
+            marks = Marks::of_answer(answers.into_iter().next())?;
         }
+        let time = UnitTime { rewinds: marks.rewinds, now, began: self.began };
         let now = (!self.shared.options.client_clock).then_some(now);
-        Ok(Ok(Begun { state: StoreState { now, schema, change }, loads, blocks }))
+        Ok(Ok(Begun { state: StoreState { now, schema, change: marks.commits }, time, loads, blocks }))
     }
 }
 

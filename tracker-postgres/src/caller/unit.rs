@@ -151,7 +151,7 @@ impl CallerUnit {
     }
 
     fn load_all(&mut self, wants: &[Want], missing: &Missing) -> Result<Vec<Loaded>, Error> {
-        let plan = Plan::of(wants, missing, true)?;
+        let plan = Plan::of(wants, missing, true, None)?;
         let answers = self.run_all(&plan.steps)?;
         let mut found = Found::read(&plan, wants, answers).map_err(|error| error::of_unit(&self.shared.name, error))?;
         found.remember(wants, missing, &mut self.known)?;

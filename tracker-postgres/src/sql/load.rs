@@ -24,9 +24,9 @@ pub(crate) enum Load {
     },
     /// Tasks in a range of a key. The order of the rows does not count.
     TaskKeyRange(TaskKey, Range, Lock),
-    /// Tasks in several ranges of the order of claims, with [`Lock::Skip`]: one statement costs less than one for each range. Parameters: the numbers of
-    /// the ranges, their starts, their ends, and the most rows of each. The columns of a task follow the size of the range, as in a range that skips rows,
-    /// and its number.
+    /// Tasks in several ranges of the order of claims, with [`Lock::Skip`]: one statement costs less than one for each range. Each range has parts in
+    /// their order. Parameters, for each part: the number of its range, its start, its end, and the most rows of the range. The columns of a task follow
+    /// the size of the range, as in a range that skips rows, and its number. The last row of a range has its first key, also that of a locked task.
     ClaimRanges(RowCount),
     /// Rows by key. The number of rows is that of [`Plain::Rows`], whose keys have a table each.
     Rows(Plain, RowCount, Lock),
@@ -146,22 +146,29 @@ fn select(columns: &str, count: usize, rows: &str, lock: Lock) -> String {
 /// [`Load::ClaimRanges`].
 fn claim_ranges(schema: &str, count: RowCount) -> (String, Vec<u32>) {
     let columns = [("number", INT8S), ("first", BYTEAS), ("behind", BYTEAS), ("most", INT8S)];
-    let ranges = count.table(&columns);
-    let rows = format!(
-        "{schema}.tasks t WHERE t.claim_key >= r.first AND t.claim_key < r.behind ORDER BY t.claim_key LIMIT r.most"
-    );
-    let lock = Lock::Skip.clause();
-    let nulls = ", NULL".repeat(COLUMNS.split(',').count());
+    let parts = count.table(&columns);
+    // The rows of a range: part by part, as many as are asked for.
+    let rows = |columns: &str, most: &str, lock: &str| {
+        format!(
+            "SELECT f.* FROM p CROSS JOIN LATERAL (SELECT {columns} FROM {schema}.tasks t WHERE t.claim_key >= p.first AND t.claim_key < p.behind \
+             ORDER BY t.claim_key LIMIT {most}{lock}) AS f WHERE p.number = r.number LIMIT {most}"
+        )
+    };
+    let found = rows(COLUMNS, "r.most", Lock::Skip.clause());
+    let (size, first) = (rows("1", "r.most", ""), rows("t.claim_key", "1", ""));
+    let nulls =
+        COLUMNS.split(", ").map(|column| if column == "t.claim_key" { format!("({first})") } else { "NULL".into() });
+    let nulls = nulls.collect::<Vec<_>>().join(", ");
     (
         format!(
-            "WITH r AS MATERIALIZED (SELECT * FROM {}), found AS MATERIALIZED (SELECT r.number, f.* FROM r \
-             CROSS JOIN LATERAL (SELECT {COLUMNS} FROM {rows}{lock}) AS f) \
+            "WITH p AS MATERIALIZED (SELECT * FROM {}), r AS MATERIALIZED (SELECT DISTINCT number, most FROM p), \
+             found AS MATERIALIZED (SELECT r.number, f.* FROM r CROSS JOIN LATERAL ({found}) AS f) \
              SELECT NULL::int8, f.* FROM found f UNION ALL SELECT \
              CASE WHEN (SELECT count(*) FROM found f WHERE f.number = r.number) < r.most \
-             THEN (SELECT count(*) FROM (SELECT 1 FROM {rows}) AS n) ELSE 0 END, r.number{nulls} FROM r",
-            ranges.from
+             THEN (SELECT count(*) FROM ({size}) AS n) ELSE 0 END, r.number, {nulls} FROM r",
+            parts.from
         ),
-        ranges.types,
+        parts.types,
     )
 }
 

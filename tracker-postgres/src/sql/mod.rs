@@ -141,6 +141,20 @@ fn commits(schema: &str, is_counted: bool) -> String {
     if is_counted { format!("(SELECT coalesce(sum(commits), 0)::int8 FROM {schema}.marks)") } else { "0::int8".into() }
 }
 
+/// A table of one row: the numbers of commits and of rewinds of all processes, or 0 where they are not asked for.
+fn marks(schema: &str, are_counted: bool) -> String {
+    if are_counted {
+        format!(
+            "(SELECT coalesce(sum(commits), 0)::int8 AS commits, coalesce(sum(rewinds), 0)::int8 AS rewinds FROM {schema}.marks) AS m"
+        )
+    } else {
+        "(VALUES (0::int8, 0::int8)) AS m(commits, rewinds)".into()
+    }
+}
+
+/// How long a transaction lasts that counts as a rewind: half of the margin of `claim_starts`.
+const SLOW: &str = "interval '250 milliseconds'";
+
 /// Waits until no unit changes the kinds, and keeps others from it until the transaction ends.
 fn keep_schema(schema: &str) -> String {
     format!("pg_catalog.pg_advisory_xact_lock_shared({})", lock_number(schema, "schema"))
@@ -175,7 +189,7 @@ impl Statement for Sql {
     fn text(self, schema: &str) -> (String, Vec<u32>) {
         let sql = |text: String| (text, Vec::new());
         match self {
-            Self::ChangeNumber => sql(format!("SELECT {}", commits(schema, true))),
+            Self::ChangeNumber => sql(format!("SELECT m.commits, m.rewinds FROM {}", marks(schema, true))),
             Self::Begin(mode) => sql(mode.begin().into()),
             Self::Others => (
                 format!(
@@ -196,9 +210,9 @@ impl Statement for Sql {
             ),
             Self::Layout => sql(format!("SELECT mark, layout::int8 FROM {schema}.meta")),
             Self::State { counts_commits, keeps_schema } => sql(format!(
-                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, schema, {}{} FROM {schema}.meta",
-                commits(schema, counts_commits),
-                if keeps_schema { format!(", {} IS NULL", keep_schema(schema)) } else { String::new() }
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, schema, m.commits, m.rewinds{} FROM {schema}.meta, {}",
+                if keeps_schema { format!(", {} IS NULL", keep_schema(schema)) } else { String::new() },
+                marks(schema, counts_commits)
             )),
             Self::KeepSchema => sql(format!("SELECT {}", keep_schema(schema))),
             Self::LockSchema => {
@@ -232,17 +246,19 @@ impl Statement for Sql {
                 };
                 let first = types.len() + 1;
                 let mark = (first..first + 4).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ");
-                types.extend([UUID, INT4, INT8, INT8]);
+                let rewinds = first + 4;
+                types.extend([UUID, INT4, INT8, INT8, INT8]);
                 let mut condition = "count(*)".to_owned();
                 if checks_schema {
-                    condition = format!("({condition} * (SELECT (schema = ${})::int4 FROM {schema}.meta))", first + 4);
+                    condition = format!("({condition} * (SELECT (schema = ${})::int4 FROM {schema}.meta))", first + 5);
                     types.push(INT8);
                 }
                 (
                     format!(
-                        "WITH {added}marked AS (INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, at, commits) \
-                         VALUES ({mark}, now(), 1) ON CONFLICT (process, slot) DO UPDATE \
-                         SET batch = excluded.batch, commits = m.commits + 1, at = excluded.at \
+                        "WITH {added}marked AS (INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, at, commits, rewinds) \
+                         VALUES ({mark}, now(), 1, CASE WHEN clock_timestamp() > now() + {SLOW} THEN 1 ELSE ${rewinds} END) \
+                         ON CONFLICT (process, slot) DO UPDATE SET batch = excluded.batch, commits = m.commits + 1, \
+                         at = excluded.at, rewinds = m.rewinds + excluded.rewinds \
                          WHERE m.epoch = excluded.epoch RETURNING 1) SELECT 1 / {condition}, {}, {} FROM marked",
                         commits(schema, counts_commits),
                         listeners(schema, asks_listeners)
@@ -279,15 +295,15 @@ impl Statement for Sql {
                 ),
                 vec![UUID],
             ),
-            // Slot -1 has the introduction, which must not wait. A mark is locked until the caller commits: each transaction takes one that no other has locked, or adds one.
+            // The caller may commit at any time after its unit, so each counts as a rewind. Slot -1 has the introduction, which must not wait. A mark is locked until the caller commits: each transaction takes one that no other has locked, or adds one.
             Self::MarkCaller => (
                 format!(
                     "WITH free AS (SELECT slot FROM {schema}.marks WHERE process = $1 AND slot < -1 ORDER BY slot DESC LIMIT 1 \
                      FOR UPDATE SKIP LOCKED), \
-                     used AS (UPDATE {schema}.marks m SET commits = m.commits + 1, at = now() FROM free \
+                     used AS (UPDATE {schema}.marks m SET commits = m.commits + 1, rewinds = m.rewinds + 1, at = now() FROM free \
                      WHERE m.process = $1 AND m.slot = free.slot RETURNING m.slot), \
-                     added AS (INSERT INTO {schema}.marks (process, slot, epoch, batch, commits, at) \
-                     SELECT $1, $2, 0, 0, 1, now() WHERE NOT EXISTS (SELECT 1 FROM used) RETURNING slot) \
+                     added AS (INSERT INTO {schema}.marks (process, slot, epoch, batch, commits, at, rewinds) \
+                     SELECT $1, $2, 0, 0, 1, now(), 1 WHERE NOT EXISTS (SELECT 1 FROM used) RETURNING slot) \
                      SELECT slot::int8 FROM used UNION ALL SELECT slot::int8 FROM added"
                 ),
                 vec![UUID, INT4],

@@ -4,6 +4,7 @@
 #[cfg(feature = "postgres")]
 mod callers;
 mod check;
+mod claim_starts;
 mod claims;
 mod commits;
 #[cfg(feature = "tls")]

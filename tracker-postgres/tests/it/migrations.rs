@@ -9,9 +9,9 @@ use crate::{
     support::{new_schema, server_or_skip},
 };
 
-/// Brings a schema with the layout 3 back to the layout 2.
-const UNDO_3: &str = "DROP VIEW {}.v_part, {}.k_part; DROP FUNCTION {}.v_part, {}.keys_of, {}.forms_of_text, {}.forms_of_json; \
-     ALTER TABLE {}.tasks DROP created, DROP updated; \
+/// Brings a schema with the layout 4 back to the layout 2.
+const UNDO_TO_2: &str = "DROP VIEW {}.v_part, {}.k_part; DROP FUNCTION {}.v_part, {}.keys_of, {}.forms_of_text, {}.forms_of_json; \
+     ALTER TABLE {}.marks DROP rewinds; ALTER TABLE {}.tasks DROP created, DROP updated; \
      ALTER TABLE {}.index_keys DROP CONSTRAINT index_keys_pkey; \
      UPDATE {}.index_keys SET key = key || int8send(seq); \
      ALTER TABLE {}.index_keys DROP seq, ADD CONSTRAINT index_keys_pkey PRIMARY KEY (key); \
@@ -38,11 +38,11 @@ fn migration_fills_the_columns_of_older_rows() {
     let before = rows();
     assert!(before.contains("\"created\": \"2"), "{before}");
 
-    server.psql("postgres", &UNDO_3.replace("{}", &schema)).unwrap();
+    server.psql("postgres", &UNDO_TO_2.replace("{}", &schema)).unwrap();
     assert_eq!(options.check().unwrap().findings[0].what, "migrations_missing");
     let tracker = open();
     assert_eq!(rows(), before);
-    assert_eq!(options.check().unwrap().layout, 3);
+    assert_eq!(options.check().unwrap().layout, 4);
     assert_eq!(tracker.verify().unwrap(), []);
     let found = server.psql("postgres", &format!("SELECT id FROM {schema}.v_part('size', '255')"));
     assert_eq!(found.as_deref(), Ok("0"));
@@ -60,7 +60,7 @@ fn damaged_header_does_not_stop_a_migration() {
     let damage = format!(
         "UPDATE {schema}.tasks SET header = substring(header FOR 5) WHERE seq = (SELECT min(seq) FROM {schema}.tasks)"
     );
-    server.psql("postgres", &format!("{damage}; {}", UNDO_3.replace("{}", &schema))).unwrap();
+    server.psql("postgres", &format!("{damage}; {}", UNDO_TO_2.replace("{}", &schema))).unwrap();
     drop(options.connect().unwrap());
     let without = format!("SELECT count(*) FROM {schema}.tasks WHERE created IS NULL");
     assert_eq!(server.psql("postgres", &without).as_deref(), Ok("1"));

@@ -168,10 +168,11 @@ impl<'t> Writer<'t> {
             self.file_state.change = after(self.file_state.change)?;
             self.rows.put_file_state(&self.file_state)?;
             self.effects.change = self.file_state.change;
-            if self.effects.may_start
-                && let Some(set) = self.working_set()
-            {
-                set.wake_workers();
+            if let Some(set) = self.working_set() {
+                set.set_now(self.now);
+                if self.effects.may_start {
+                    set.wake_workers();
+                }
             }
         }
         Ok((self.dirty, self.effects))

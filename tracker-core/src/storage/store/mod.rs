@@ -254,6 +254,9 @@ pub struct Changes {
     pub commit: (Uuid, u64),
     /// Whether a task may have become startable, so that waiting workers of other processes must look.
     pub wakes_workers: bool,
+    /// Whether a task may have entered [`StoreTable::ClaimOrder`] at a time before that of the unit. A store may let claims skip the part of the
+    /// order that earlier claims have found empty; after such a commit they read it again.
+    pub enters_past: bool,
 }
 
 /// The result of a commit.
@@ -315,6 +318,12 @@ impl ClaimPosition {
     pub fn from_key(key: &[u8]) -> Option<Self> {
         let ClaimKey { kind, code, rank, at, place: _, seq } = ClaimKey::unpack(key.try_into().ok()?);
         Some(Self { kind, status: code, priority: u8::MAX - rank, at, seq })
+    }
+
+    /// The first key of a kind, a status and a priority at a time, in microseconds since 1970.
+    #[must_use]
+    pub fn first_key(kind: u32, status: i32, priority: u8, at: i64) -> Vec<u8> {
+        ClaimKey::first_at(kind, status, u8::MAX - priority, at).pack().to_vec()
     }
 }
 

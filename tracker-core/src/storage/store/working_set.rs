@@ -11,12 +11,15 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Access, Changes, Committed, Loaded, NumberSeries, RowChange, RowKey, RowValue, Store, StoreState, StoreTable,
-    StoreUnit, Want,
+    Access, Changes, ClaimPosition, Committed, Loaded, NumberSeries, RowChange, RowKey, RowValue, Store, StoreState,
+    StoreTable, StoreUnit, Want,
     table_rows::{KnownRow, Row, RowState, Search, TableRows},
 };
 use crate::{
-    model::error::{Error, Result},
+    model::{
+        error::{Error, Result},
+        time::Micros,
+    },
     storage::keys::CountKey,
 };
 
@@ -52,6 +55,8 @@ struct Rows {
     wakes_workers: bool,
     skips_locked: bool,
     has_skipped: bool,
+    /// The time of the unit, in microseconds since 1970. Before it is known, every time counts as past.
+    now: Micros,
 }
 
 impl WorkingSet {
@@ -76,6 +81,7 @@ impl WorkingSet {
             wakes_workers: false,
             skips_locked: false,
             has_skipped: false,
+            now: Micros::MAX,
         };
         Self { state, access, rows: Arc::new(Mutex::new(rows)) }
     }
@@ -201,6 +207,11 @@ impl WorkingSet {
         self.lock().wakes_workers = true;
     }
 
+    /// The time of the unit, in microseconds since 1970.
+    pub(crate) fn set_now(&self, now: Micros) {
+        self.lock().now = now;
+    }
+
     /// Assigns numbers that follow each other, and returns the first one.
     pub(crate) fn take_numbers(&self, series: NumberSeries, count: u64) -> Result<u64> {
         self.lock().unit()?.take_numbers(series, count)
@@ -222,6 +233,7 @@ impl WorkingSet {
         let unit = rows.unit.take().ok_or_else(ended)?;
         let schema = rows.changes_kinds.then_some(self.state.schema);
         let counts = mem::take(&mut rows.counts).into_iter().filter(|(_, difference)| *difference != 0).collect();
+        let enters_past = rows.enters_past();
         let edited = mem::take(&mut rows.tables).into_iter().flat_map(|(table, known)| {
             let changed = known.rows.into_iter().filter(|(_, row)| row.change != RowState::Loaded);
             changed.map(move |(key, KnownRow { value, change })| {
@@ -230,7 +242,7 @@ impl WorkingSet {
             })
         });
         let wakes_workers = rows.wakes_workers;
-        let changes = Changes { rows: edited.collect(), counts, schema, commit, wakes_workers };
+        let changes = Changes { rows: edited.collect(), counts, schema, commit, wakes_workers, enters_past };
         drop(rows);
         unit.commit(changes)
     }
@@ -271,6 +283,13 @@ impl Rows {
     /// The bytes of a row of the table, with the rows that come with it, in the latest load of a range.
     fn row_bytes(&self, table: StoreTable) -> usize {
         self.row_bytes.get(&table).copied().unwrap_or_default()
+    }
+
+    /// Whether a task enters the claim order before the time of the unit.
+    fn enters_past(&self) -> bool {
+        let Some(known) = self.tables.get(&StoreTable::ClaimOrder) else { return false };
+        let entered = known.rows.iter().filter(|(_, row)| row.change != RowState::Loaded && row.value.is_some());
+        entered.into_iter().any(|(key, _)| ClaimPosition::from_key(key).is_none_or(|entered| entered.at < self.now))
     }
 
     fn unit(&mut self) -> Result<&mut Box<dyn StoreUnit>> {

@@ -1,9 +1,10 @@
-//! Tests of the memory that a read of a store needs.
+//! Tests of the memory that a read of a store needs, and of what a commit says of the claim order.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::storage::keys::ClaimKey;
 
 /// Rows of one size in every table, with numbers as keys.
 struct FixedRows {
@@ -79,4 +80,57 @@ fn row_larger_than_a_load_is_read_alone() {
     let (read, largest, _) = read_all(20, LOADED_BYTES + 1);
     assert_eq!(read, 20);
     assert_eq!(largest, FIRST_ROWS, "the first load knows no size; each later one has one row");
+}
+
+/// Accepts one commit, and tells whether it enters the past.
+struct Commits(Arc<Mutex<Vec<bool>>>);
+
+impl StoreUnit for Commits {
+    fn state(&self) -> StoreState {
+        StoreState { now: None, schema: 0, change: 0 }
+    }
+
+    fn take_numbers(&mut self, _: NumberSeries, _: u64) -> Result<u64> {
+        Err(ended())
+    }
+
+    fn next_number(&mut self, _: NumberSeries) -> Result<u64> {
+        Err(ended())
+    }
+
+    fn raise_numbers(&mut self, _: NumberSeries, _: u64) -> Result<()> {
+        Err(ended())
+    }
+
+    fn load(&mut self, _: &[Want]) -> Result<Vec<Loaded>> {
+        Err(ended())
+    }
+
+    fn commit(self: Box<Self>, changes: Changes) -> Result<Committed> {
+        self.0.lock().unwrap().push(changes.enters_past);
+        Ok(Committed::Done { change: 1 })
+    }
+}
+
+/// Whether a unit at a time enters the past that puts a task at another time, or removes it from there.
+fn enters_past(now: Option<Micros>, at: Micros, value: Option<Vec<u8>>) -> bool {
+    let told = Arc::default();
+    let set = WorkingSet::new(Box::new(Commits(Arc::clone(&told))), Access::Write);
+    now.into_iter().for_each(|now| set.set_now(now));
+    let key = ClaimKey { kind: 1, code: 0, rank: 5, at, place: 3, seq: 4 };
+    set.put(StoreTable::ClaimOrder, key.pack()[..].into(), value);
+    set.put(StoreTable::Headers, [1; 12][..].into(), Some(Vec::new()));
+    set.commit((Uuid::nil(), 1)).unwrap();
+    let told = told.lock().unwrap();
+    told[0]
+}
+
+#[test]
+fn commit_tells_whether_a_task_enters_the_past() {
+    let row = || Some(Vec::new());
+    assert!(enters_past(Some(100), 99, row()));
+    assert!(!enters_past(Some(100), 100, row()));
+    assert!(!enters_past(Some(100), 500, row()), "a task that is due later, or a lease");
+    assert!(!enters_past(Some(100), 99, None), "a task that leaves its place");
+    assert!(enters_past(None, 500, row()), "a unit without a time, such as that of a move");
 }

@@ -16,7 +16,7 @@ pub(crate) enum Status {
 #[task(name = "job", status = Status, max_attempts = 3, lease = "20s", backoff = "fixed(1ms)")]
 pub(crate) struct Job {
     #[task(id)]
-    number: u32,
+    pub number: u32,
     pub done: bool,
 }
 

@@ -1,0 +1,182 @@
+//! `ClaimStarts`: where claims begin to read the claim order, so that they skip the index entries of tasks that have left it, which the server
+//! keeps until it vacuums. Asked by `load` for a plan; `unit` tells it what claims have found. Pure.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
+
+use tracker_core::store::ClaimPosition;
+
+/// A claim skips no place whose time is less than this before that of its unit, in microseconds: a unit that began earlier may still commit a
+/// task there. One that lasts longer than half of it counts as a rewind.
+const MARGIN: i64 = 500_000;
+
+/// Time between two reads of a whole range. They find a task that a server committed so late that its place is skipped.
+const WHOLE_READS: Duration = Duration::from_secs(5);
+
+/// The most priorities of a range with a start, since each costs a search in the index for each claim. Those of the highest priorities are kept.
+const PRIORITIES_MAX: usize = 16;
+
+/// A kind and a status. Claims read one range for each.
+type RangeId = (u32, i32);
+
+/// Where claims begin to read, for each range and priority.
+///
+/// A claim that has read a range has found all places before the first task empty. They remain so until a commit enters a task at a time before its
+/// unit began. Such commits count as rewinds, and each unit reads their number.
+#[derive(Debug, Default)]
+pub(crate) struct ClaimStarts(HashMap<RangeId, Starts>);
+
+#[derive(Debug)]
+struct Starts {
+    rewinds: u64,
+    read_whole: Instant,
+    /// The first key to read, by rank: 255 less the priority.
+    keys: BTreeMap<u8, Vec<u8>>,
+}
+
+/// The state of a unit that reads ranges.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnitTime {
+    /// The number of rewinds.
+    pub rewinds: u64,
+    /// In microseconds since 1970.
+    pub now: i64,
+    pub began: Instant,
+}
+
+/// What a claim reads of a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// First keys, and first keys behind, in their order.
+    pub keys: Vec<(Vec<u8>, Vec<u8>)>,
+    /// `None` if the keys are no range of one kind and status from its begin.
+    range: Option<ClaimRange>,
+    /// The state in which the skipped places were empty; `None` if nothing is skipped.
+    skips: Option<Skip>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Skip {
+    rewinds: u64,
+    read_whole: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ClaimRange {
+    id: RangeId,
+    last_rank: u8,
+}
+
+/// What a claim has found in the parts of a range.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RangeAnswer<'a> {
+    /// The first key, also of a locked task.
+    pub first: Option<&'a [u8]>,
+    /// The last key of the tasks that were returned.
+    pub last: Option<&'a [u8]>,
+    /// Whether the parts have no further task.
+    pub is_complete: bool,
+}
+
+impl ClaimStarts {
+    /// What a claim reads of a range from now on.
+    pub(crate) fn parts(&self, from: &[u8], to: &[u8], now: Instant) -> Parts {
+        let whole = Parts::whole(from, to);
+        let Some(range) = whole.range else { return whole };
+        let starts = self.0.get(&range.id).filter(|starts| now.duration_since(starts.read_whole) < WHOLE_READS);
+        let Some(starts) = starts else { return whole };
+        let mut keys = Vec::new();
+        let mut read_to = from;
+        for (rank, start) in starts.keys.iter().filter(|(_, start)| start.as_slice() < to) {
+            let first = range.first_key(*rank, i64::MIN);
+            if first.as_slice() > read_to {
+                keys.push((read_to.to_vec(), first));
+            }
+            read_to = start;
+        }
+        keys.push((read_to.to_vec(), to.to_vec()));
+        Parts { keys, range: whole.range, skips: Some(Skip { rewinds: starts.rewinds, read_whole: starts.read_whole }) }
+    }
+
+    /// Remembers what a unit has found.
+    pub(crate) fn learn(&mut self, parts: &Parts, answer: &RangeAnswer<'_>, unit: UnitTime) {
+        let Some(range) = parts.range else { return };
+        let old = self.0.get(&range.id);
+        let is_outdated = |old: &Starts| {
+            old.rewinds > unit.rewinds || parts.skips.is_some_and(|skip| skip.read_whole != old.read_whole)
+        };
+        if old.is_some_and(is_outdated) {
+            return;
+        }
+        let first = answer.first.and_then(ClaimPosition::from_key);
+        if range.is_open() && first.is_none() {
+            // The next claim reads the whole range, as long as nothing is there.
+            self.0.remove(&range.id);
+            return;
+        }
+        let (keys, read_whole) = match (parts.skips, old) {
+            (Some(skip), Some(old)) => (old.keys.clone(), skip.read_whole),
+            _ => (BTreeMap::new(), unit.began),
+        };
+        let mut starts = Starts { rewinds: unit.rewinds, read_whole, keys };
+        let first_rank = first.map_or(range.last_rank, |first| rank(&first));
+        // All ranks before that of the first task are empty, and its own up to the task.
+        let mut ranks: Vec<_> = starts.keys.range(..first_rank).map(|(rank, _)| *rank).collect();
+        ranks.push(first_rank);
+        for rank in ranks {
+            let mut start = range.first_key(rank, unit.now.saturating_sub(MARGIN));
+            if let Some(first) = answer.first.filter(|first| start.as_slice() > *first) {
+                start = first.to_vec();
+            }
+            let key = starts.keys.entry(rank).or_default();
+            *key = start.max(std::mem::take(key));
+        }
+        starts.keys = starts.keys.into_iter().take(PRIORITIES_MAX).collect();
+        self.0.insert(range.id, starts);
+    }
+}
+
+impl Parts {
+    /// The whole range.
+    pub(crate) fn whole(from: &[u8], to: &[u8]) -> Self {
+        Self { keys: vec![(from.to_vec(), to.to_vec())], range: ClaimRange::of(from, to), skips: None }
+    }
+
+    /// Whether the unit has to read the whole range after these parts: the skipped places may no longer be empty, or there are not enough tasks
+    /// that are due, so that a task which a slow commit has entered there might wait for long.
+    pub(crate) fn need_whole(&self, answer: &RangeAnswer<'_>, unit: UnitTime) -> bool {
+        let (Some(range), Some(skip)) = (self.range, self.skips) else { return false };
+        let last = answer.last.and_then(ClaimPosition::from_key);
+        let is_short = answer.is_complete || last.is_none_or(|last| last.at > unit.now);
+        skip.rewinds != unit.rewinds || range.is_open() && is_short
+    }
+}
+
+impl ClaimRange {
+    fn of(from: &[u8], to: &[u8]) -> Option<Self> {
+        let (first, last) = (ClaimPosition::from_key(from)?, ClaimPosition::from_key(to.get(..from.len())?)?);
+        let range = Self { id: (first.kind, first.status), last_rank: rank(&last) };
+        (range.id == (last.kind, last.status) && range.first_key(0, i64::MIN) == from).then_some(range)
+    }
+
+    /// Whether it holds all places of its status. Otherwise it ends at a time: leases that have expired, of which the first is looked for again
+    /// where a worker finds no task.
+    fn is_open(self) -> bool {
+        self.last_rank == u8::MAX
+    }
+
+    fn first_key(self, rank: u8, at: i64) -> Vec<u8> {
+        let (kind, status) = self.id;
+        ClaimPosition::first_key(kind, status, u8::MAX - rank, at)
+    }
+}
+
+fn rank(position: &ClaimPosition) -> u8 {
+    u8::MAX - position.priority
+}
+
+#[cfg(test)]
+#[path = "claim_starts_tests.rs"]
+mod tests;
