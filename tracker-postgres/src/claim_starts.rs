@@ -8,11 +8,11 @@ use std::{
 
 use tracker_core::store::ClaimPosition;
 
-/// A claim skips no place whose time is less than this before that of its unit, in microseconds: a unit that began earlier may still commit a
+/// A claim skips no claim key whose time is less than this before that of its unit, in microseconds: a unit that began earlier may still commit a
 /// task there. One that lasts longer than half of it counts as a rewind.
 const MARGIN: i64 = 500_000;
 
-/// Time between two reads of a whole range. They find a task that a server committed so late that its place is skipped.
+/// Time between two reads of a whole range. They find a task that a server committed so late that its claim key is skipped.
 const WHOLE_READS: Duration = Duration::from_secs(5);
 
 /// The most priorities of a range with a start, since each costs a search in the index for each claim. Those of the highest priorities are kept.
@@ -23,8 +23,8 @@ type RangeId = (u32, i32);
 
 /// Where claims begin to read, for each range and priority.
 ///
-/// A claim that has read a range has found all places before the first task empty. They remain so until a commit enters a task at a time before its
-/// unit began. Such commits count as rewinds, and each unit reads their number.
+/// A claim that has read a range knows that no task has a claim key before the first one that it has found. This remains so until a commit gives a task
+/// a claim key with a time before its unit began. Such commits count as rewinds, and each unit reads their number.
 #[derive(Debug, Default)]
 pub(crate) struct ClaimStarts(HashMap<RangeId, Starts>);
 
@@ -53,7 +53,7 @@ pub(crate) struct Parts {
     pub keys: Vec<(Vec<u8>, Vec<u8>)>,
     /// `None` if the keys are no range of one kind and status from its begin.
     range: Option<ClaimRange>,
-    /// The state in which the skipped places were empty; `None` if nothing is skipped.
+    /// The state in which no task had a skipped claim key; `None` if nothing is skipped.
     skips: Option<Skip>,
 }
 
@@ -144,8 +144,8 @@ impl Parts {
         Self { keys: vec![(from.to_vec(), to.to_vec())], range: ClaimRange::of(from, to), skips: None }
     }
 
-    /// Whether the unit has to read the whole range after these parts: the skipped places may no longer be empty, or there are not enough tasks
-    /// that are due, so that a task which a slow commit has entered there might wait for long.
+    /// Whether the unit has to read the whole range after these parts: tasks may have skipped claim keys by now, or there are not enough tasks
+    /// that are due, so that a task of a slow commit might wait for long.
     pub(crate) fn need_whole(&self, answer: &RangeAnswer<'_>, unit: UnitTime) -> bool {
         let (Some(range), Some(skip)) = (self.range, self.skips) else { return false };
         let last = answer.last.and_then(ClaimPosition::from_key);
@@ -161,7 +161,7 @@ impl ClaimRange {
         (range.id == (last.kind, last.status) && range.first_key(0, i64::MIN) == from).then_some(range)
     }
 
-    /// Whether it holds all places of its status. Otherwise it ends at a time: leases that have expired, of which the first is looked for again
+    /// Whether it holds all claim keys of its status. Otherwise it ends at a time: leases that have expired, of which the first is looked for again
     /// where a worker finds no task.
     fn is_open(self) -> bool {
         self.last_rank == u8::MAX

@@ -73,7 +73,7 @@ fn next_claim_begins_at_the_first_task_of_the_last_one() {
 }
 
 #[test]
-fn place_of_a_unit_that_is_under_way_is_not_skipped() {
+fn claim_key_of_a_unit_under_way_is_not_skipped() {
     let mut test = Test::new();
     let (from, to) = waiting();
     let (just_now, end) = (key(100, NOW - 1), key(100, NOW - MARGIN));
@@ -106,7 +106,7 @@ fn rewind_makes_claims_read_the_whole_range() {
     let moved = key(100, 1);
     assert!(test.claim(test.unit(4, 2), &moved, &task).1);
     let (read, needs_whole) = test.claim(test.unit(4, 3), &moved, &task);
-    assert_eq!((read[1].0.clone(), needs_whole), (moved, false), "the new start is where the task has entered");
+    assert_eq!((read[1].0.clone(), needs_whole), (moved, false), "the new start is the claim key of the moved task");
 }
 
 #[test]

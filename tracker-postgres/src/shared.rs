@@ -265,7 +265,7 @@ impl Pauses {
 pub(crate) struct Marks {
     /// Number of commits: the change number.
     pub commits: u64,
-    /// Number of commits that may have entered a task where claims do not read any more.
+    /// Number of commits after which claims read from the start: see `claim_starts`.
     pub rewinds: u64,
 }
 

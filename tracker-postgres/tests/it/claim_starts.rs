@@ -1,4 +1,4 @@
-//! Claims skip the places that earlier claims have found empty, and find each task that enters one of them.
+//! Claims skip the claim keys before the first task of earlier claims, and find each task that gets one of them.
 
 use tracker_core::{
     Tracker,
@@ -11,7 +11,7 @@ use crate::support::{
     task_key, value, waiting_task,
 };
 
-/// The places of the first waiting tasks. With `takes`, the first one leaves the claim order.
+/// Returns the claim keys of the first waiting tasks. With `takes`, the first one leaves the claim order.
 fn claim(store: &PostgresStore, most: usize, takes: bool) -> Vec<Vec<u8>> {
     let mut unit = store.begin(Access::Write).unwrap();
     let (from, mut to) = (claim_key(1, 0, 0, i64::MIN, 0), claim_key(1, 0, 255, i64::MAX, 0));
@@ -24,7 +24,7 @@ fn claim(store: &PostgresStore, most: usize, takes: bool) -> Vec<Vec<u8>> {
     keys
 }
 
-/// A waiting task at an earlier place than the others.
+/// Stores a waiting task before all others.
 fn enter_early(store: &dyn Store, seq: u64, enters_past: bool) {
     let rows = vec![
         value(StoreTable::Headers, &task_key(1, seq), Some(b"header")),
@@ -37,11 +37,11 @@ fn enter_early(store: &dyn Store, seq: u64, enters_past: bool) {
 fn after_a_claim(options: &PostgresOptions) -> (PostgresStore, PostgresStore) {
     let (store, other) = (connect(options), connect(options));
     put(&store, (1..=10).flat_map(waiting_task).collect());
-    assert_eq!(claim(&store, 1, true), [place(1)]);
+    assert_eq!(claim(&store, 1, true), [late(1)]);
     (store, other)
 }
 
-fn place(seq: u64) -> Vec<u8> {
+fn late(seq: u64) -> Vec<u8> {
     claim_key(1, 0, 100, 5, seq)
 }
 
@@ -50,11 +50,11 @@ fn early(seq: u64) -> Vec<u8> {
 }
 
 #[test]
-fn claims_skip_places_that_were_empty() {
+fn claims_begin_at_the_first_task_of_the_last_one() {
     let server = server_or_skip!();
     let (store, other) = after_a_claim(&server.options());
     enter_early(&other, 20, false);
-    assert_eq!(claim(&store, 2, false), [place(2), place(3)], "the new place is skipped");
+    assert_eq!(claim(&store, 2, false), [late(2), late(3)], "the new task is skipped");
     assert_eq!(claim(&other, 1, false), [early(20)], "another process has read nothing yet");
 }
 
@@ -64,7 +64,7 @@ fn task_that_enters_the_past_is_claimed_next() {
     let (store, other) = after_a_claim(&server.options());
     enter_early(&other, 20, true);
     assert_eq!(claim(&store, 1, true), [early(20)]);
-    assert_eq!(claim(&store, 2, false), [place(2), place(3)]);
+    assert_eq!(claim(&store, 2, false), [late(2), late(3)]);
 }
 
 #[test]
@@ -72,8 +72,8 @@ fn skipped_task_is_claimed_when_others_run_out() {
     let server = server_or_skip!();
     let (store, other) = after_a_claim(&server.options());
     enter_early(&other, 20, false);
-    assert_eq!(claim(&store, 8, false), (2..=9).map(place).collect::<Vec<_>>());
-    let all: Vec<_> = [early(20)].into_iter().chain((2..=10).map(place)).collect();
+    assert_eq!(claim(&store, 8, false), (2..=9).map(late).collect::<Vec<_>>());
+    let all: Vec<_> = [early(20)].into_iter().chain((2..=10).map(late)).collect();
     assert_eq!(claim(&store, 11, false), all);
 }
 
@@ -85,9 +85,9 @@ fn start_is_the_first_task_that_another_claim_has_locked() {
     let (from, to) = (claim_key(1, 0, 0, i64::MIN, 0), claim_key(1, 1, 0, i64::MIN, 0));
     let locked = load_one(&mut rolled_back, first_rows(StoreTable::ClaimOrder, &from, Some(&to), 3));
     assert_eq!(locked.rows.len(), 3);
-    assert_eq!(claim(&store, 2, false), [place(5), place(6)]);
+    assert_eq!(claim(&store, 2, false), [late(5), late(6)]);
     drop(rolled_back);
-    assert_eq!(claim(&store, 2, false), [place(2), place(3)]);
+    assert_eq!(claim(&store, 2, false), [late(2), late(3)]);
 }
 
 #[test]

@@ -254,8 +254,8 @@ pub struct Changes {
     pub commit: (Uuid, u64),
     /// Whether a task may have become startable, so that waiting workers of other processes must look.
     pub wakes_workers: bool,
-    /// Whether a task may have entered [`StoreTable::ClaimOrder`] at a time before that of the unit. A store may let claims skip the part of the
-    /// order that earlier claims have found empty; after such a commit they read it again.
+    /// Whether a task may have got a key of [`StoreTable::ClaimOrder`] with a time before that of the unit. A store may let claims begin to read at the
+    /// first task of earlier claims; after such a commit they read from the start again.
     pub enters_past: bool,
 }
 
