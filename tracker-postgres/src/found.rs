@@ -99,7 +99,9 @@ impl Found {
                         if let Some(size) = size {
                             found.range_sizes.insert(index, size);
                             // The kind, the number and the id are NULL.
-                            (row.maybe_int8()?, row.maybe_int8()?, row.key()?);
+                            row.maybe_int8()?;
+                            row.maybe_int8()?;
+                            row.key()?;
                             found.first_keys.extend(row.key()?.map(|key| (index, key)));
                             continue;
                         }

@@ -48,7 +48,7 @@ impl PostgresUnit {
         let result = shared.with_connection(&mut slot, deadline, |connection| begin.run(connection));
         match result {
             Ok(Ok(answers)) => {
-                let unit = Self {
+                let mut unit = Self {
                     shared: Arc::clone(shared),
                     slot: Some(slot),
                     access,
@@ -57,7 +57,8 @@ impl PostgresUnit {
                     known: Known::default(),
                     blocks: answers.blocks,
                 };
-                unit.first_load(begin.plan, wants, answers.loads)
+                let loaded = unit.read(&begin.plan, wants, &Missing::default(), answers.loads)?;
+                Ok((unit, loaded))
             }
             Ok(Err(conflict)) => {
                 shared.pool.give_back(slot);
@@ -70,11 +71,6 @@ impl PostgresUnit {
                 Err(error::of_begin(&shared.name, error))
             }
         }
-    }
-
-    fn first_load(mut self, plan: Plan, wants: &[Want], answers: Vec<Answer>) -> Result<(Self, Vec<Loaded>), Error> {
-        let loaded = self.read(&plan, wants, &Missing::default(), answers)?;
-        Ok((self, loaded))
     }
 
     /// Reads the answers to a plan, remembers the tasks that were found, and returns the answers to the wants.

@@ -127,8 +127,8 @@ fn common_calls_are_no_rewinds() {
         let mut run = jobs.claim().unwrap().unwrap();
         match number % 3 {
             0 => run.succeed().unwrap(),
-            1 => drop(run.fail("no").unwrap()),
-            _ => drop(run.snooze(std::time::Duration::from_secs(1)).unwrap()),
+            1 => run.fail("no").unwrap(),
+            _ => run.snooze(std::time::Duration::from_secs(1)).unwrap(),
         }
     }
     // A unit that lasts 250 ms on a busy machine is one, too.

@@ -116,7 +116,9 @@ impl StoreUnit for Commits {
 fn enters_past(now: Option<Micros>, at: Micros, value: Option<Vec<u8>>) -> bool {
     let told = Arc::default();
     let set = WorkingSet::new(Box::new(Commits(Arc::clone(&told))), Access::Write);
-    now.into_iter().for_each(|now| set.set_now(now));
+    if let Some(now) = now {
+        set.set_now(now);
+    }
     let key = ClaimKey { kind: 1, code: 0, rank: 5, at, place: 3, seq: 4 };
     set.put(StoreTable::ClaimOrder, key.pack()[..].into(), value);
     set.put(StoreTable::Headers, [1; 12][..].into(), Some(Vec::new()));
