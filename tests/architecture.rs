@@ -50,9 +50,29 @@ const WEB_LAYERS: [&str; 14] = [
 ];
 
 /// The modules of the store on PostgreSQL, lowest first; `lib.rs` may use all.
-const POSTGRES_LAYERS: [&str; 21] = [
-    "address", "wire", "sql", "keys", "edits", "load", "found", "error", "numbers", "pool", "options", "schema",
-    "layout", "views", "shared", "listener", "check", "commit", "unit", "store", "caller",
+const POSTGRES_LAYERS: [&str; 22] = [
+    "address",
+    "wire",
+    "sql",
+    "keys",
+    "edits",
+    "claim_starts",
+    "load",
+    "found",
+    "error",
+    "numbers",
+    "pool",
+    "options",
+    "schema",
+    "layout",
+    "views",
+    "shared",
+    "listener",
+    "check",
+    "commit",
+    "unit",
+    "store",
+    "caller",
 ];
 
 /// Files that may use a later folder, each with the reason.

@@ -178,5 +178,4 @@ fn rank(position: &ClaimPosition) -> u8 {
 }
 
 #[cfg(test)]
-#[path = "claim_starts_tests.rs"]
 mod tests;

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// First key, and first key behind.
+type KeyRange = (Vec<u8>, Vec<u8>);
+
 const KIND: u32 = 7;
 const WAITING: i32 = 0;
 const RUNNING: i32 = 1;
@@ -14,14 +17,14 @@ fn key(priority: u8, at: i64) -> Vec<u8> {
 }
 
 /// The range of all waiting tasks.
-fn waiting() -> (Vec<u8>, Vec<u8>) {
+fn waiting() -> KeyRange {
     let mut to = ClaimPosition::first_key(KIND, WAITING, 0, i64::MAX);
     to.push(0);
     (key(255, i64::MIN), to)
 }
 
 /// The range of the leases that have expired.
-fn expired(now: i64) -> (Vec<u8>, Vec<u8>) {
+fn expired(now: i64) -> KeyRange {
     let at = |at| ClaimPosition::first_key(KIND, RUNNING, 255, at);
     (at(i64::MIN), at(now))
 }
@@ -42,16 +45,11 @@ impl Test {
     }
 
     /// A unit reads the waiting tasks, and finds as many as it wants, from `first` to `last`. Returns what it has read, and whether it has to read the whole range.
-    fn claim(&mut self, unit: UnitTime, first: &[u8], last: &[u8]) -> (Vec<(Vec<u8>, Vec<u8>)>, bool) {
+    fn claim(&mut self, unit: UnitTime, first: &[u8], last: &[u8]) -> (Vec<KeyRange>, bool) {
         self.read(unit, &waiting(), &RangeAnswer { first: Some(first), last: Some(last), is_complete: false })
     }
 
-    fn read(
-        &mut self,
-        unit: UnitTime,
-        (from, to): &(Vec<u8>, Vec<u8>),
-        answer: &RangeAnswer<'_>,
-    ) -> (Vec<(Vec<u8>, Vec<u8>)>, bool) {
+    fn read(&mut self, unit: UnitTime, (from, to): &KeyRange, answer: &RangeAnswer<'_>) -> (Vec<KeyRange>, bool) {
         let parts = self.starts.parts(from, to, unit.began);
         let needs_whole = parts.need_whole(answer, unit);
         let read = if needs_whole { Parts::whole(from, to) } else { parts.clone() };
