@@ -25,6 +25,12 @@ const SAYS_SO: [ErrorKind; 4] = [ErrorKind::Io, ErrorKind::NoSpace, ErrorKind::C
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 
+/// Whether the error of a closed file says which error of the operating system closed it.
+fn names_fault(error: &tracker_core::Error, number: i32) -> bool {
+    let message = error.to_string();
+    message.contains("could not be opened again") && message.contains(&format!("(os error {number})"))
+}
+
 /// The state after each step when nothing fails.
 fn undisturbed(sharing: Sharing) -> Vec<Snapshot> {
     let mut script = Script::open(&Disk::default(), sharing, &ManualClock::new()).unwrap();
@@ -76,6 +82,8 @@ impl Case<'_> {
                     ErrorKind::Io if self.fault.error == EIO || self.fault.done => false,
                     ErrorKind::NoSpace if self.fault.error == ENOSPC => false,
                     ErrorKind::OutcomeUnknown => true,
+                    // Another thread has met the fault.
+                    ErrorKind::Closed if self.fault.lasting && names_fault(error, self.fault.error) => false,
                     other => return Err(at(format!("{other:?} does not say what happened"))),
                 },
             };
@@ -304,7 +312,9 @@ fn every_caller_of_a_failed_commit_gets_the_disk_error() {
     tasks.submit_with(&job("c"), &SubmitOptions::new().durability(Durability::Relaxed)).unwrap();
     assert_eq!(tasks.submit(&job("d")).unwrap_err().kind(), ErrorKind::Io);
     assert!(disk.heal());
-    assert_eq!(tasks.submit(&job("e")).unwrap_err().kind(), ErrorKind::Closed, "from then on it must be opened again");
+    let closed = tasks.submit(&job("e")).unwrap_err();
+    assert_eq!(closed.kind(), ErrorKind::Closed, "from then on it must be opened again");
+    assert!(names_fault(&closed, EIO), "{closed}");
     drop((tasks, tracker));
     let tracker = uncached(&disk);
     assert_eq!(tracker.tasks::<Job>().unwrap().counts().unwrap().total(), 2);

@@ -6,7 +6,7 @@ mod tests;
 
 use std::{
     cell::RefCell,
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     thread,
     time::{Duration, Instant},
 };
@@ -34,6 +34,8 @@ pub(crate) struct FileDatabase {
     patience: Duration,
     read_only: bool,
     handle: RwLock<Option<Handle>>,
+    /// Why the file is not open, if an error closed it.
+    failure: Mutex<Option<String>>,
     identity: Option<Identity>,
 }
 
@@ -72,7 +74,15 @@ impl FileDatabase {
             Handle::Write(db)
         };
         let identity = Identity::of(&location)?;
-        Ok(Self { location, options, patience, read_only, handle: RwLock::new(Some(handle)), identity })
+        Ok(Self {
+            location,
+            options,
+            patience,
+            read_only,
+            handle: RwLock::new(Some(handle)),
+            failure: Mutex::default(),
+            identity,
+        })
     }
 
     /// Whether an older or newer version of the tracker wrote the file.
@@ -128,7 +138,7 @@ impl FileDatabase {
             let txn = match &*handle {
                 Some(Handle::Write(db)) => db.begin_read()?,
                 Some(Handle::Read(db)) => db.begin_read()?,
-                None => return Err(Error::closed()),
+                None => return Err(self.closed()),
             };
             work(Reading::File(&txn))
         });
@@ -149,7 +159,7 @@ impl FileDatabase {
         let db = match &*handle {
             Some(Handle::Write(db)) => db,
             Some(Handle::Read(_)) => return Err(Error::read_only().into()),
-            None => return Err(Error::closed().into()),
+            None => return Err(self.closed().into()),
         };
         if let Some(identity) = &self.identity {
             identity.check_now_and_then()?;
@@ -213,7 +223,7 @@ impl FileDatabase {
         panics::log_catching_panics(
             || tracing::error!(%error, "a commit failed: reopening the file to read its outcome"),
         );
-        self.reopen().map_err(|_| Error::outcome_unknown(&error.to_string()))?;
+        self.reopen(&error).map_err(|_| Error::outcome_unknown(&error.to_string()))?;
         let file_state = self.read(|txn| Tables::new(txn).file_state())?;
         if (file_state.instance, file_state.batch) == commit {
             return Ok(());
@@ -225,7 +235,7 @@ impl FileDatabase {
     /// Opens the file again after an error that leaves redb unusable.
     pub(crate) fn recover(&self, error: Error) -> Error {
         if matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Corrupted) && !self.in_memory() {
-            match self.reopen() {
+            match self.reopen(&error) {
                 Ok(()) => {
                     panics::log_catching_panics(|| tracing::warn!(%error, "the file was reopened after an error"));
                 }
@@ -239,7 +249,7 @@ impl FileDatabase {
         error.about_file(self.location.name())
     }
 
-    fn reopen(&self) -> Result<()> {
+    fn reopen(&self, cause: &Error) -> Result<()> {
         // A file that replaced it must not be opened instead.
         self.check_identity()?;
         let (_held, mut handle) = self.handle_alone()?;
@@ -253,8 +263,19 @@ impl FileDatabase {
         {
             panics::log_catching_panics(|| tracing::debug!(%error, "closing before reopening"));
         }
-        *handle = Some(Handle::Write(file::open_existing(&self.location, &self.options)?));
+        let opened = file::open_existing(&self.location, &self.options).inspect_err(|error| {
+            let name = self.location.name().display();
+            let why = format!("{name}: closed after an error ({cause}), and it could not be opened again ({error}): open the tracker again");
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        });
+        *handle = Some(Handle::Write(opened?));
         Ok(())
+    }
+
+    /// The error of a call when the file is not open.
+    fn closed(&self) -> Error {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.as_ref().map_or_else(Error::closed, |why| Error::new(ErrorKind::Closed, why.clone()))
     }
 
     /// Identifies the file; `None` in memory.
@@ -275,7 +296,7 @@ impl FileDatabase {
             Ok(match &*handle {
                 Some(Handle::Write(db)) => db.begin_read()?,
                 Some(Handle::Read(db)) => db.begin_read()?,
-                None => return Err(Error::closed()),
+                None => return Err(self.closed()),
             })
         })
     }
@@ -286,7 +307,7 @@ impl FileDatabase {
         let done = match &mut *handle {
             Some(Handle::Write(db)) => catch_redb_panic("maintaining the file", || work(db)),
             Some(Handle::Read(_)) => Err(Error::read_only()),
-            None => Err(Error::closed()),
+            None => Err(self.closed()),
         };
         drop((handle, held));
         done.map_err(|error| self.recover(error))

@@ -46,7 +46,7 @@ fn database(disk: &Disk) -> FileDatabase {
     let options = FileOptions { sharing: Sharing::Exclusive, cache_bytes: 0, ..FileOptions::default() };
     let database = FileDatabase::open(location, options, false, Duration::ZERO).unwrap();
     // Drops the pages that the creation of the file has written.
-    database.reopen().unwrap();
+    database.reopen(&Error::closed()).unwrap();
     database
 }
 
