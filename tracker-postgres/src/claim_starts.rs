@@ -15,6 +15,10 @@ const MARGIN: i64 = 500_000;
 /// Time between two reads of a whole range. They find a task that a server committed so late that its claim key is skipped.
 const WHOLE_READS: Duration = Duration::from_secs(5);
 
+/// How long claims read the whole range after a rewind, and after a claim that has found few tasks: a claim that skips and must then read the whole range needs
+/// two round trips.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// The most priorities of a range with a start, since each costs a search in the index for each claim. Those of the highest priorities are kept.
 const PRIORITIES_MAX: usize = 16;
 
@@ -32,6 +36,8 @@ pub(crate) struct ClaimStarts(HashMap<RangeId, Starts>);
 struct Starts {
     rewinds: u64,
     read_whole: Instant,
+    /// Claims skip nothing before.
+    skips_after: Instant,
     /// The first key to read, by rank: 255 less the priority.
     keys: BTreeMap<u8, Vec<u8>>,
 }
@@ -85,8 +91,7 @@ impl ClaimStarts {
     pub(crate) fn parts(&self, from: &[u8], to: &[u8], now: Instant) -> Parts {
         let whole = Parts::whole(from, to);
         let Some(range) = whole.range else { return whole };
-        let starts = self.0.get(&range.id).filter(|starts| now.duration_since(starts.read_whole) < WHOLE_READS);
-        let Some(starts) = starts else { return whole };
+        let Some(starts) = self.0.get(&range.id).filter(|starts| starts.is_used(now)) else { return whole };
         let mut keys = Vec::new();
         let mut read_to = from;
         for (rank, start) in starts.keys.iter().filter(|(_, start)| start.as_slice() < to) {
@@ -110,17 +115,24 @@ impl ClaimStarts {
         if old.is_some_and(is_outdated) {
             return;
         }
-        let first = answer.first.and_then(ClaimPosition::from_key);
-        if range.is_open() && first.is_none() {
-            // The next claim reads the whole range, as long as nothing is there.
-            self.0.remove(&range.id);
-            return;
-        }
         let (keys, read_whole) = match (parts.skips, old) {
             (Some(skip), Some(old)) => (old.keys.clone(), skip.read_whole),
             _ => (BTreeMap::new(), unit.began),
         };
-        let mut starts = Starts { rewinds: unit.rewinds, read_whole, keys };
+        let is_new_or_same = old.is_none_or(|old| old.rewinds == unit.rewinds);
+        let skips_after = if range.is_short(answer, unit) || !is_new_or_same {
+            unit.began + PAUSE
+        } else {
+            old.map_or(unit.began, |old| old.skips_after)
+        };
+        let mut starts = Starts { rewinds: unit.rewinds, read_whole, skips_after, keys };
+        let first = answer.first.and_then(ClaimPosition::from_key);
+        if range.is_open() && first.is_none() {
+            // As long as nothing is there, claims read the whole range.
+            starts.keys.clear();
+            self.0.insert(range.id, starts);
+            return;
+        }
         let first_rank = first.map_or(range.last_rank, |first| rank(&first));
         // All ranks before that of the first task are empty, and its own up to the task.
         let mut ranks: Vec<_> = starts.keys.range(..first_rank).map(|(rank, _)| *rank).collect();
@@ -148,9 +160,13 @@ impl Parts {
     /// that are due, so that a task of a slow commit might wait for long.
     pub(crate) fn need_whole(&self, answer: &RangeAnswer<'_>, unit: UnitTime) -> bool {
         let (Some(range), Some(skip)) = (self.range, self.skips) else { return false };
-        let last = answer.last.and_then(ClaimPosition::from_key);
-        let is_short = answer.is_complete || last.is_none_or(|last| last.at > unit.now);
-        skip.rewinds != unit.rewinds || range.is_open() && is_short
+        skip.rewinds != unit.rewinds || range.is_short(answer, unit)
+    }
+}
+
+impl Starts {
+    fn is_used(&self, now: Instant) -> bool {
+        !self.keys.is_empty() && now >= self.skips_after && now.duration_since(self.read_whole) < WHOLE_READS
     }
 }
 
@@ -165,6 +181,12 @@ impl ClaimRange {
     /// where a worker finds no task.
     fn is_open(self) -> bool {
         self.last_rank == u8::MAX
+    }
+
+    /// Whether a claim has found fewer tasks that are due than it has asked for.
+    fn is_short(self, answer: &RangeAnswer<'_>, unit: UnitTime) -> bool {
+        let last = answer.last.and_then(ClaimPosition::from_key);
+        self.is_open() && (answer.is_complete || last.is_none_or(|last| last.at > unit.now))
     }
 
     fn first_key(self, rank: u8, at: i64) -> Vec<u8> {

@@ -134,6 +134,23 @@ fn whole_range_is_read_when_due_tasks_run_out() {
     assert_eq!(test.claim(test.unit(0, 4), &task, &task).0.len(), 1, "an empty range is read whole");
 }
 
+/// Otherwise each claim would need two round trips where tasks trickle in, or where each commit is a rewind.
+#[test]
+fn claims_skip_nothing_for_a_second_after_they_read_twice() {
+    let mut test = Test::new();
+    let (task, range) = (key(100, 5), waiting());
+    let one = RangeAnswer { first: Some(&task), last: Some(&task), is_complete: true };
+    assert!(!test.read(test.unit(0, 0), &range, &one).1);
+    assert_eq!(test.read(test.unit(0, 0), &range, &one), (vec![range.clone()], false), "few tasks from the start");
+    test.claim(test.unit(0, 1), &task, &task);
+    assert!(test.read(test.unit(0, 2), &range, &one).1);
+    assert_eq!(test.read(test.unit(0, 2), &range, &one), (vec![range.clone()], false));
+    test.claim(test.unit(0, 3), &task, &task);
+    assert!(test.claim(test.unit(1, 4), &task, &task).1, "a rewind");
+    assert_eq!(test.claim(test.unit(1, 4), &task, &task), (vec![range.clone()], false));
+    assert_eq!(test.claim(test.unit(1, 5), &task, &task).0.len(), 2);
+}
+
 #[test]
 fn whole_range_is_read_every_few_seconds() {
     let mut test = Test::new();
