@@ -117,6 +117,8 @@ fn fences_and_numbers_follow_those_of_the_source() {
     assert!(moved_there.next_fence > last);
     assert_eq!((moved_there.kinds[0].name.as_str(), moved_there.kinds[0].tasks), ("job", 2));
     assert_eq!(moved_there.kinds[0].statuses, [("Pending".to_owned(), 2)]);
+    // At least header, payload, id and place in the claim order of each task.
+    assert!(moved_there.kinds[0].rows >= 8, "{moved_there:?}");
 
     let tracker = store.open(at(&clock)).unwrap();
     let tasks = jobs(&tracker, &["c"]);

@@ -245,17 +245,23 @@ fn tracker_that_is_opened_during_a_move_stops_it() {
             }
             refused(result, ErrorKind::Busy);
             stopped += 1;
-            // The source can be used, and moved later.
-            if from_store {
-                sound(&at(&clock).open_store(store.clone()).unwrap());
-            } else {
-                sound(&open_disk(&disk, &clock));
-            }
+            // Both ends can be used, and the source is moved later.
+            sound(&at(&clock).open_store(store.clone()).unwrap());
+            sound(&open_disk(&disk, &clock));
             assert!(!between.attempt(&clock, store).unwrap().was_continued);
         }
         // The last look is behind the marks.
         assert_eq!(stopped, if from_store { 3 } else { 2 });
     }
+}
+
+#[test]
+fn source_stays_usable_if_its_target_cannot_be_written() {
+    let clock = ManualClock::new();
+    let disk = source(&clock, 5);
+    let full = InTheWay::new(&MemoryStore::new(), |_, _| Fate::Fails);
+    refused(Between { disk: &disk, from_store: false }.attempt(&clock, full), ErrorKind::Io);
+    sound(&open_disk(&disk, &clock));
 }
 
 #[test]

@@ -201,3 +201,17 @@ fn unfinished_move_can_go_to_another_target() {
     refused(at(&clock).open_store(first.clone()), ErrorKind::Moved);
     refused(at(&clock).move_tasks(on(&from), MovePlace::store(first), |_| ()), ErrorKind::Moved);
 }
+
+#[test]
+fn each_step_of_a_move_reports_all_tasks() {
+    let clock = ManualClock::new();
+    let (from, mut last) = (source(&clock, 1_500), Vec::<MoveProgress>::new());
+    let moved = at(&clock).move_tasks(on(&from), MovePlace::store(MemoryStore::new()), |progress| {
+        last.retain(|earlier| earlier.step != progress.step);
+        last.push(*progress);
+    });
+    let all = moved.unwrap().kinds.iter().map(|kind| kind.tasks).sum();
+    let last: Vec<_> = last.iter().map(|progress| (progress.step, progress.tasks, progress.all_tasks)).collect();
+    let steps = [MoveStep::CopyRows, MoveStep::ReadSource, MoveStep::ReadTarget];
+    assert_eq!(last, steps.map(|step| (step, all, all)));
+}
