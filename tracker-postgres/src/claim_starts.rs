@@ -128,8 +128,7 @@ impl ClaimStarts {
         let mut starts = Starts { rewinds: unit.rewinds, read_whole, skips_after, keys };
         let first = answer.first.and_then(ClaimPosition::from_key);
         if range.is_open() && first.is_none() {
-            // As long as nothing is there, claims read the whole range.
-            starts.keys.clear();
+            // As long as nothing is there, claims read the whole range: it has no keys after such a read.
             self.0.insert(range.id, starts);
             return;
         }

@@ -122,6 +122,31 @@ fn unit_from_before_a_rewind_teaches_nothing() {
 }
 
 #[test]
+fn unit_from_before_a_whole_read_teaches_nothing() {
+    let mut test = Test::new();
+    let (task, later, late) = (key(100, 5), key(100, 8), key(100, 2));
+    let (from, to) = waiting();
+    test.claim(test.unit(0, 0), &task, &task);
+    let old = (test.starts.parts(&from, &to, test.unit(0, 4).began), test.unit(0, 4));
+    // It finds a task that a commit has entered late.
+    test.claim(test.unit(0, 5), &late, &task);
+    test.starts.learn(&old.0, &RangeAnswer { first: Some(&later), last: Some(&later), is_complete: false }, old.1);
+    assert_eq!(test.claim(test.unit(0, 6), &late, &task).0[1].0, late);
+}
+
+#[test]
+fn earlier_answer_of_a_unit_at_the_same_time_changes_nothing() {
+    let mut test = Test::new();
+    let (first, second, third) = (key(100, 3), key(100, 5), key(100, 8));
+    let (from, to) = waiting();
+    test.claim(test.unit(0, 0), &first, &third);
+    let old = (test.starts.parts(&from, &to, test.unit(0, 1).began), test.unit(0, 1));
+    test.claim(test.unit(0, 1), &third, &third);
+    test.starts.learn(&old.0, &RangeAnswer { first: Some(&second), last: Some(&third), is_complete: false }, old.1);
+    assert_eq!(test.claim(test.unit(0, 2), &third, &third).0[1].0, third);
+}
+
+#[test]
 fn whole_range_is_read_when_due_tasks_run_out() {
     let mut test = Test::new();
     let (task, future) = (key(100, 5), key(100, NOW + 60 * SECOND));

@@ -152,3 +152,25 @@ fn raised_priority_is_claimed_next_by_another_process() {
     let (raised, next) = (jobs.claim().unwrap().unwrap(), jobs.claim().unwrap().unwrap());
     assert_eq!((raised.number, next.number), (15, 3));
 }
+
+/// The caller may commit at any time after the unit of work.
+#[cfg(feature = "postgres")]
+#[test]
+fn each_transaction_of_a_caller_is_a_rewind() {
+    let server = server_or_skip!();
+    let schema = new_schema();
+    let tracker = connect_to(server, &schema);
+    let jobs = tracker.tasks::<Job>().unwrap();
+    let mut client = postgres::Client::connect(&server.local_url("postgres"), postgres::NoTls).unwrap();
+    // The first one adds a mark, and the second one uses it again.
+    for number in 0..2 {
+        let before = rewinds(server, &schema);
+        let mut transaction = client.transaction().unwrap();
+        let submitted =
+            tracker_postgres::transaction_in(&tracker, &mut transaction, |tx| tx.submit(&jobs, &Job::new(number)))
+                .unwrap();
+        transaction.commit().unwrap();
+        submitted.committed();
+        assert_eq!(rewinds(server, &schema), before + 1);
+    }
+}
