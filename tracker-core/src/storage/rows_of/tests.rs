@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod examples;
+
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
