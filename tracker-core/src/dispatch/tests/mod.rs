@@ -1,11 +1,12 @@
 //! Explores every order of events on small pools, and checks the invariants of the dispatcher in each state.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod checks;
 mod conditions;
 mod file;
 mod plan;
 mod simulation;
+mod steps;
 
 use std::collections::HashMap;
 
@@ -269,6 +270,7 @@ fn pools_with_start_conditions_keep_the_invariants() {
         conditional(plan("two slots, start condition", 2, 0, tasks(2))),
         conditional(plan("late task, start condition", 1, 0, tasks_with(2, |task| task.submitted_later = true))),
         conditional(plan("failing task, start condition", 1, 0, tasks_with(2, |task| task.fails = 1))),
+        conditional(plan("failing task, two slots, start condition", 2, 0, tasks_with(1, |task| task.fails = 1))),
         conditional(plan("isolated task, start condition", 2, 0, tasks_with(2, |task| task.isolated = true))),
         conditional(plan("two kinds, start condition", 1, 0, two_kinds)),
     ]);

@@ -1,0 +1,328 @@
+//! Single steps of the dispatcher, for inputs that the simulation does not make and for effects that no invariant states: which kind comes
+//! next, how much is claimed, how many slots are woken, and when answers are reported.
+
+use std::time::Duration;
+
+use super::{bounds, plan::Task};
+use crate::dispatch::{
+    Action, Bounds, ClaimRequest, Dispatcher, Found, Idle, Input, Reading, SHORT, Storing, TASKS_PER_ASSIGNMENT,
+    Waiting,
+};
+
+type Pool = Dispatcher<Task>;
+
+fn pool(bounds: Bounds, kinds: usize) -> Pool {
+    let mut pool = Dispatcher::new(bounds, vec![false; kinds]);
+    pool.open_slots();
+    pool
+}
+
+fn tasks(number: usize) -> Vec<Task> {
+    (0..number).map(|id| Task { id, bytes: 1 }).collect()
+}
+
+fn found(number: usize) -> Found<Task> {
+    Found { tasks: tasks(number), idle: Idle::default(), isolated_waits: false, is_cut: false, limited: false }
+}
+
+fn free(pool: &mut Pool, slot: usize, signal: u64) -> Action<Task> {
+    pool.step(Input::Free { slot, signal, may_wait: true }).action
+}
+
+/// The claim that a free slot makes.
+fn claim(pool: &mut Pool, slot: usize) -> ClaimRequest {
+    match free(pool, slot, 0) {
+        Action::Claim(claim) => claim,
+        action => panic!("slot {slot}: {action:?}"),
+    }
+}
+
+/// Answers a claim. Returns how many waiting slots it wakes.
+fn answer(pool: &mut Pool, claim: ClaimRequest, found: Found<Task>) -> Waiting {
+    pool.step(Input::Claimed { claim, found }).wake.waiting
+}
+
+/// Starts the next task of slot 0. Returns the claim that goes with it.
+fn start(pool: &mut Pool, signal: u64) -> Option<ClaimRequest> {
+    match free(pool, 0, signal) {
+        Action::Start { claim, .. } => claim,
+        action => panic!("no start: {action:?}"),
+    }
+}
+
+fn finish(pool: &mut Pool, took: Option<Duration>) -> Storing {
+    match pool.step(Input::Finished { slot: 0, signal: 0, took, stores: true }).action {
+        Action::Store(storing) => storing,
+        action => panic!("{action:?}"),
+    }
+}
+
+/// Runs a prefetched task in slot 0 and stores its outcome. Returns the claim that went with its start.
+fn run(pool: &mut Pool, signal: u64) -> Option<ClaimRequest> {
+    let claim = start(pool, signal);
+    finish(pool, None);
+    pool.step(Input::Stored { kind: 0, reports: false, failed: false });
+    claim
+}
+
+#[test]
+fn each_answer_that_counts_is_reported_once() {
+    let mut pool = pool(bounds(1, 2), 1);
+    for reports in [true, false] {
+        pool.step(Input::Queued { kind: 0 });
+        pool.step(Input::Stored { kind: 0, reports, failed: false });
+        assert_eq!(free(&mut pool, 0, 0) == Action::Report, reports);
+    }
+}
+
+#[test]
+fn failed_claim_frees_its_capacity_and_is_reported() {
+    let mut pool = pool(bounds(2, 4), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, found(1));
+    let background = start(&mut pool, 1).expect("a claim to prefetch");
+    let second = claim(&mut pool, 1);
+    answer(&mut pool, second, found(0));
+    let before_a_wait = pool.step(Input::Free { slot: 1, signal: 1, may_wait: false });
+    assert_eq!(before_a_wait.action, Action::Lead, "another outcome may wait for its commit");
+    assert_eq!(free(&mut pool, 1, 1), Action::Wait);
+    assert!(!pool.kinds[0].is_quiescent());
+    let failed = pool.step(Input::ClaimFailed { claim: background });
+    assert_eq!(failed.wake.waiting, Waiting::All);
+    assert!(pool.kinds[0].is_quiescent());
+    assert_eq!(free(&mut pool, 1, 1), Action::Report);
+    assert_ne!(free(&mut pool, 1, 1), Action::Report);
+}
+
+#[test]
+fn outcome_that_a_handler_has_stored_is_not_waited_for() {
+    let mut pool = pool(bounds(1, 2), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, found(1));
+    assert_eq!(start(&mut pool, 0), None);
+    pool.step(Input::Finished { slot: 0, signal: 0, took: None, stores: false });
+    let second = claim(&mut pool, 0);
+    answer(&mut pool, second, found(0));
+    assert_eq!(free(&mut pool, 0, 0), Action::Exit);
+}
+
+#[test]
+fn dropped_pool_gives_back_claimed_and_prefetched_tasks() {
+    let mut strict = pool(bounds(1, 0), 1);
+    let first = claim(&mut strict, 0);
+    answer(&mut strict, first, found(1));
+    assert_eq!((strict.drain(), strict.drain()), (tasks(1), vec![]));
+    let mut prefetching = pool(bounds(1, 3), 1);
+    let first = claim(&mut prefetching, 0);
+    answer(&mut prefetching, first, found(3));
+    assert_eq!(prefetching.drain(), tasks(3));
+}
+
+#[test]
+fn passes_of_different_slots_begin_with_different_kinds() {
+    let mut pool = pool(Bounds { keep_running: true, ..bounds(2, 0) }, 2);
+    let later = || Found { idle: Idle { due: Some(5), ..Idle::default() }, ..found(0) };
+    for kinds in [[0, 1], [1, 0], [0, 1]] {
+        for kind in kinds {
+            let claim = claim(&mut pool, 0);
+            assert_eq!(claim.kind, kind, "{kinds:?}");
+            answer(&mut pool, claim, later());
+        }
+        assert!(matches!(free(&mut pool, 0, 0), Action::Sleep(_)));
+    }
+    assert_eq!(claim(&mut pool, 1).kind, 1);
+}
+
+#[test]
+fn strict_slot_changes_its_kind_after_a_number_of_tasks() {
+    for kinds in [1, 2] {
+        let mut pool = pool(bounds(1, 0), kinds);
+        let mut next = Some(claim(&mut pool, 0));
+        let mut started = 0;
+        while let Some(claim) = next.filter(|_| started < 2 * TASKS_PER_ASSIGNMENT) {
+            answer(&mut pool, claim, found(1));
+            assert_eq!(start(&mut pool, 0), None);
+            started += 1;
+            let Storing::Synchronous { claim } = finish(&mut pool, None) else { panic!("it does not prefetch") };
+            next = claim;
+        }
+        assert_eq!(started, if kinds == 1 { 2 } else { 1 } * TASKS_PER_ASSIGNMENT, "{kinds} kinds");
+        if kinds == 2 {
+            pool.step(Input::StoredSynchronously { slot: 0 });
+            assert_eq!(claim(&mut pool, 0).kind, 1);
+        }
+    }
+}
+
+#[test]
+fn prefetching_slot_changes_its_kind_if_others_suffice() {
+    for (left, limited, leaves) in [(40, false, true), (41, false, false), (40, true, false)] {
+        let mut pool = pool(bounds(1, 80), 2);
+        let first = claim(&mut pool, 0);
+        answer(&mut pool, first, Found { limited, ..found(TASKS_PER_ASSIGNMENT + left) });
+        for _ in 0..TASKS_PER_ASSIGNMENT {
+            run(&mut pool, 0);
+        }
+        let next = free(&mut pool, 0, 0);
+        let claims_other = matches!(&next, Action::Claim(claim) if claim.kind == 1);
+        assert_eq!(claims_other, leaves, "{left} {limited}: {next:?}");
+        assert_eq!(matches!(next, Action::Start { kind: 0, .. }), !leaves);
+    }
+}
+
+#[test]
+fn tasks_are_prefetched_when_half_of_them_are_left() {
+    let mut pool = pool(bounds(1, 4), 1);
+    let first = claim(&mut pool, 0);
+    assert_eq!((first.most, first.begin, first.bytes), (5, 1, 100));
+    answer(&mut pool, first, found(5));
+    assert_eq!((run(&mut pool, 0), run(&mut pool, 0)), (None, None), "more than half are left");
+    let second = run(&mut pool, 0).expect("half are left");
+    assert_eq!((second.most, second.begin, second.bytes), (2, 0, 98));
+    assert_eq!(run(&mut pool, 0), None, "a claim is on its way");
+    answer(&mut pool, second, found(2));
+    let third = run(&mut pool, 0).expect("a full claim may find more");
+    answer(&mut pool, third, Found { is_cut: true, ..found(1) });
+    let fourth = run(&mut pool, 0).expect("a claim that was cut may find more");
+    answer(&mut pool, fourth, Found { is_cut: true, ..found(0) });
+    assert_eq!(run(&mut pool, 0), None, "a claim that was cut to nothing finds no more before the file changes");
+    pool.kinds[0].push(tasks(2));
+    let last = run(&mut pool, 1).expect("the file has changed");
+    answer(&mut pool, last, found(1));
+    assert_eq!(run(&mut pool, 1), None, "it has found less than it asked for");
+}
+
+#[test]
+fn prefetch_is_shared_by_kinds_and_stops_at_half_of_the_bytes() {
+    let mut pool = pool(bounds(1, 4), 2);
+    let first = claim(&mut pool, 0);
+    assert_eq!((first.most, first.bytes), (3, 50), "half of the prefetch, and a task for the slot");
+    let large = Task { id: 0, bytes: 26 };
+    answer(&mut pool, first, Found { tasks: vec![large; 2], ..found(0) });
+    assert_eq!(start(&mut pool, 1), None, "more than half of its bytes are ready");
+}
+
+#[test]
+fn mean_of_the_last_handlers_decides_whether_they_are_short() {
+    let mut pool = pool(bounds(1, 30), 1);
+    let first = claim(&mut pool, 0);
+    assert!(!first.gathers);
+    answer(&mut pool, first, found(31));
+    let (mut gathers, mut claims) = (Vec::new(), Vec::new());
+    for _ in 0..20 {
+        claims.extend(start(&mut pool, 0));
+        gathers.push(finish(&mut pool, Some(SHORT / 5)) == Storing::Queued { kind: 0, gathers: true });
+        pool.step(Input::Stored { kind: 0, reports: false, failed: false });
+    }
+    assert!(!gathers[0] && gathers[19] && gathers.is_sorted(), "{gathers:?}");
+    assert!(claims.iter().map(|claim| claim.gathers).eq([true]), "{claims:?}");
+    assert!(pool.has_short_handlers());
+    pool.measure(Some(Duration::from_secs(3_600)));
+    assert!(pool.has_short_handlers(), "one long handler");
+    pool.measure(None);
+    assert!(!pool.has_short_handlers(), "a duration that is not known counts as long");
+}
+
+/// A prefetching pool of one kind whose slots wait, and the claim of its first slot.
+fn waiting_pool(slots: usize, waiting: usize, took: Duration) -> (Pool, ClaimRequest) {
+    let mut pool = pool(bounds(slots, 64), 1);
+    let claim = claim(&mut pool, 0);
+    (pool.waiting, pool.kinds[0].assigned, pool.handler_time) = (waiting, slots, took);
+    (pool, claim)
+}
+
+#[test]
+fn claimed_tasks_wake_as_many_slots_as_have_work() {
+    let (short, long) = (SHORT / 5, 2 * SHORT);
+    for (waiting, took, ready, claimed, woken) in [
+        (5, long, 0, 3, Waiting::Some(3)),
+        (5, long, 1, 3, Waiting::Some(4)),
+        (2, long, 0, 3, Waiting::Some(2)),
+        (5, long, 1, 0, Waiting::None),
+        (5, short, 0, 3, Waiting::None),
+        (6, short, 0, 3, Waiting::Some(1)),
+        (5, short, 0, 20, Waiting::Some(4)),
+    ] {
+        let (mut pool, claim) = waiting_pool(6, waiting, took);
+        pool.kinds[0].push(tasks(ready));
+        assert_eq!(answer(&mut pool, claim, found(claimed)), woken, "{waiting} {took:?} {ready} {claimed}");
+    }
+}
+
+#[test]
+fn stored_outcome_wakes_a_slot_unless_handlers_are_short() {
+    let (short, long) = (SHORT / 5, 2 * SHORT);
+    for (waiting, took, failed, woken) in [
+        (5, long, false, Waiting::Some(1)),
+        (0, long, false, Waiting::None),
+        (5, short, false, Waiting::None),
+        (6, short, false, Waiting::Some(1)),
+        (5, short, true, Waiting::All),
+    ] {
+        let (mut pool, _) = waiting_pool(6, waiting, took);
+        pool.step(Input::Queued { kind: 0 });
+        let effects = pool.step(Input::Stored { kind: 0, reports: false, failed });
+        assert_eq!(effects.wake.waiting, woken, "{waiting} {took:?} {failed}");
+    }
+}
+
+#[test]
+fn stop_and_passed_time_wake_the_slots_that_wait() {
+    for (ready, input, woken) in [
+        (0, Input::Stop, Waiting::All),
+        (0, Input::TimePassed, Waiting::None),
+        (1, Input::TimePassed, Waiting::All),
+        (0, Input::Resize { slots: 6 }, Waiting::All),
+    ] {
+        let (mut pool, _) = waiting_pool(6, 5, SHORT);
+        pool.kinds[0].push(tasks(ready));
+        assert_eq!(pool.step(input.clone()).wake.waiting, woken, "{input:?}");
+    }
+}
+
+#[test]
+fn driver_is_told_when_the_pool_is_over() {
+    let mut stopped = pool(bounds(1, 0), 1);
+    assert!(!stopped.step(Input::Stop).wake.driver, "a slot is open");
+    let exit = stopped.step(Input::Free { slot: 0, signal: 0, may_wait: true });
+    assert_eq!((exit.action, exit.wake.driver), (Action::Exit, true));
+    let mut without_slots = pool(bounds(0, 0), 1);
+    assert!(without_slots.step(Input::Stop).wake.driver);
+}
+
+#[test]
+fn pool_told_to_end_claims_once_more() {
+    let mut pool = pool(Bounds { keep_running: true, ..bounds(1, 0) }, 1);
+    let first = claim(&mut pool, 0);
+    assert!(pool.step(Input::EndWhenEmpty).wake.sleeping);
+    answer(&mut pool, first, found(0));
+    assert!(matches!(free(&mut pool, 0, 0), Action::Sleep(_)), "its claim may be older than the last submit");
+    assert!(matches!(free(&mut pool, 0, 1), Action::Claim(_)));
+}
+
+#[test]
+fn slot_beside_an_isolated_task_looks_again_by_itself() {
+    let mut pool = pool(bounds(2, 0), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, Found { isolated_waits: true, ..found(0) });
+    let isolated = claim(&mut pool, 0);
+    assert!(isolated.isolated);
+    let Action::Sleep(condition) = free(&mut pool, 1, 0) else { panic!("it works beside the isolated task") };
+    assert!(condition.blocked);
+}
+
+#[test]
+fn conditional_slot_sleeps_until_the_earlier_time() {
+    for (held_back, due, wakes) in
+        [(true, None, Some(5)), (true, Some(3), Some(3)), (true, Some(9), Some(5)), (false, None, None)]
+    {
+        let mut pool = pool(Bounds { keep_running: true, conditional: true, ..bounds(1, 0) }, 1);
+        assert_eq!(free(&mut pool, 0, 0), Action::Check);
+        pool.step(Input::Checked { slot: 0, reading: Reading::NotBefore(5) });
+        let look = claim(&mut pool, 0);
+        assert_eq!((look.most, look.begin), (0, 0));
+        answer(&mut pool, look, Found { idle: Idle { due, held_back, ..Idle::default() }, ..found(0) });
+        let Action::Sleep(condition) = free(&mut pool, 0, 0) else { panic!("it goes on") };
+        assert_eq!(condition.idle.due, wakes, "{held_back} {due:?}");
+    }
+}
