@@ -41,6 +41,8 @@ impl Rules<'_> {
             header.crashes = 0;
         }
         header.attempts = header.attempts.saturating_add(1);
+        // During a lease, another due time than that of the lease is one that a debounced submit has set.
+        header.due = due;
         self.lease(&mut header, start, from, due)?;
         Ok(Decision::of(header))
     }

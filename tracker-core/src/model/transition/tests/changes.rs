@@ -207,6 +207,8 @@ impl Case<'_> {
             None => (found.code, found.due),
         };
         ensure((lease.from, lease.due) == back, "does not lead back to where it came from")?;
+        let debounced = found.lease.is_none() && new.due != lease.due;
+        ensure(!debounced, "starts with the due time of a debounced submit, and none was made")?;
         let bare = |header: &Header| Header { lease: None::<Lease>, ..header.clone() };
         ensure(!self.reenters() || bare(new) == bare(found), "a re-entry changes more than the lease")
     }

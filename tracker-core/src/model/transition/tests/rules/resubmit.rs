@@ -136,6 +136,22 @@ fn debounced_submits_move_the_due_time_up_to_their_bound() {
     assert_eq!((fixture.role(), fixture.task().revision), (Role::Pending, 5));
 }
 
+/// The due time before the attempt is no due time of a submit: the next attempt starts at once.
+#[test]
+fn changed_payload_of_a_forced_attempt_starts_at_its_end() {
+    let mut given_up = TaskFixture::of(only_failed());
+    given_up.run(Outcome::GiveUp);
+    let mut waiting = TaskFixture::of(full());
+    waiting.apply(&Command::SetDependencyCount { dependencies: 1 });
+    waiting.apply(&Command::SetDue(waiting.now + 3_600 * SECOND));
+    for mut fixture in [given_up, waiting] {
+        let owner = fixture.start(|start| start.force = true).expect("forced");
+        fixture.submit(2);
+        fixture.end(owner, Outcome::Succeed);
+        assert_eq!((fixture.role(), fixture.task().due), (Role::Pending, fixture.now));
+    }
+}
+
 #[test]
 fn debounced_submit_starts_an_ended_task_again_after_its_delay() {
     for (fingerprint, restarts) in [(None, true), (Some(2), true), (Some(1), false)] {
