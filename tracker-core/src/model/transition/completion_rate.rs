@@ -89,13 +89,16 @@ mod tests {
 
     #[test]
     fn rate_follows_a_slowdown() {
-        let mut rate = CompletionRate::default();
-        for end in 1..=1_000 {
-            rate.add(1, SECOND, end * SECOND);
+        for in_a_commit in [1, 25] {
+            let mut rate = CompletionRate::default();
+            for end in 1..=1_000 {
+                rate.add(1, SECOND, end * SECOND);
+            }
+            for end in 1..=100 / in_a_commit {
+                let ran = 9 * SECOND * in_a_commit;
+                rate.add(in_a_commit.cast_unsigned(), ran, 1_000 * SECOND + end * ran);
+            }
+            assert!((seconds(rate, 10) - 90.0).abs() < 2.0, "{in_a_commit} in a commit");
         }
-        for end in 1..=100 {
-            rate.add(1, 9 * SECOND, 1_000 * SECOND + end * 9 * SECOND);
-        }
-        assert!((seconds(rate, 10) - 90.0).abs() < 2.0);
     }
 }

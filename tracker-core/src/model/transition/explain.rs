@@ -293,12 +293,27 @@ fn rounded(wait: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{
+        dependency::{DependencyTarget, TaskName},
+        task::TaskId as _,
+        transition::OnDependencyFailure,
+    };
 
     #[test]
     fn explanation_shows_a_wait_in_a_fitting_unit() {
         for (seconds, text) in [(1, "1.0 s"), (3_600, "60 min"), (10_800, "3 h"), (604_800, "7 days")] {
             let why = Explanation::NotDue { at: DateTime::UNIX_EPOCH, wait: Duration::from_secs(seconds) };
             assert_eq!(why.to_string(), format!("it is due at 1970-01-01 00:00:00 UTC, in {text}"));
+        }
+    }
+
+    #[test]
+    fn wait_names_the_known_dependencies() {
+        let on = DependencyTarget::Task(TaskName::new("job", 7_u64.to_key()));
+        let dependencies = vec![Dependency { on, on_failure: OnDependencyFailure::Wait }];
+        for (others, text) in [(1, "it waits for 1 other: job \"7\""), (2, "it waits for 2 others: job \"7\" …")] {
+            let why = Explanation::Waiting { others, dependencies: dependencies.clone() };
+            assert_eq!(why.to_string(), text);
         }
     }
 

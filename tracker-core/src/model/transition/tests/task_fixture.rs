@@ -55,8 +55,7 @@ impl TaskFixture {
 
     /// Applies a command: decides, and keeps the new header and the history.
     pub fn try_apply(&mut self, command: &Command) -> Result<Decision, Reason> {
-        let rules = Rules { graph: &self.graph, policy: &self.policy, now: self.now, instance: self.instance };
-        let decision = rules.decide(self.header.as_ref(), command)?;
+        let decision = self.rules().decide(self.header.as_ref(), command)?;
         self.history.extend(decision.history.clone());
         self.header.clone_from(&decision.header);
         Ok(decision)
@@ -195,9 +194,12 @@ impl TaskFixture {
         self.history.iter().chain(&self.task().last).map(|ended| ended.status).collect()
     }
 
+    pub fn rules(&self) -> Rules<'_> {
+        Rules { graph: &self.graph, policy: &self.policy, now: self.now, instance: self.instance }
+    }
+
     pub fn explain(&self) -> Explanation {
-        let rules = Rules { graph: &self.graph, policy: &self.policy, now: self.now, instance: self.instance };
-        rules.explain(self.task(), &StartContext::default())
+        self.rules().explain(self.task(), &StartContext::default())
     }
 
     /// Moves the task as an operator does, into this role of the first step.

@@ -64,6 +64,32 @@ fn batch_end_is_reported_once_and_after_a_change() {
 }
 
 #[test]
+fn only_ended_tasks_count_after_they_have_left() {
+    for role in Role::ALL {
+        let mut batch = sealed(&[role]);
+        moved(&mut batch, Some(role), None, 20);
+        assert_eq!(batch.count(role), u64::from(DependencyEnd::of(role).is_some()), "{role}");
+    }
+}
+
+#[test]
+fn counts_with_the_opposite_sign_undo_each_other() {
+    let mut delta = BatchDelta::default();
+    for (left, entered) in [(Some(Role::Cancelled), None), (Some(Role::Pending), Some(Role::Succeeded))] {
+        delta.count(left, entered, 1);
+        delta.count(left, entered, -1);
+    }
+    assert_eq!(delta, BatchDelta::default());
+}
+
+#[test]
+fn batch_measures_the_ends_of_its_tasks() {
+    let mut batch = sealed(&[Role::Pending]);
+    batch.apply(&BatchDelta { ends: 2, ran: 60, ..BatchDelta::default() }, 20);
+    assert_eq!((batch.throughput.ends, batch.throughput.last), (2, 20));
+}
+
+#[test]
 fn batch_that_ended_without_tasks_left_may_be_pruned() {
     let mut batch = sealed(&[Role::Succeeded]);
     assert!(!batch.may_be_pruned(100), "a task is left");

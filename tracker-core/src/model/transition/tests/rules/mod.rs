@@ -5,8 +5,10 @@
 mod admin;
 mod attempts;
 mod batch;
+mod conditions;
 mod leases;
 mod pipeline;
 mod resubmit;
 mod time;
+mod time_shift;
 mod waits;
