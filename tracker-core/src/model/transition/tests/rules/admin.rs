@@ -98,9 +98,11 @@ fn cancel_and_ignore_refuse_only_terminal_tasks() {
 fn ignore_stores_an_attempt_with_its_reason() {
     let mut fixture = TaskFixture::of(full());
     fixture.run(FAIL);
+    let failed = fixture.now;
+    fixture.pass(LEASE);
     fixture.apply(&ignore(9));
-    let lines: Vec<_> = fixture.history.iter().map(|ended| (ended.status, ended.fence)).collect();
-    assert_eq!(lines, [(AttemptStatus::Failed, 1), (AttemptStatus::Ignored, 9)]);
+    let lines: Vec<_> = fixture.history.iter().map(|ended| (ended.status, ended.fence, ended.started)).collect();
+    assert_eq!(lines, [(AttemptStatus::Failed, 1, failed), (AttemptStatus::Ignored, 9, fixture.now)]);
 }
 
 #[test]
@@ -227,13 +229,41 @@ fn changed_payload_brings_its_priority_along() {
             trace: None,
         })
     };
-    fixture.apply(&submit(false, 1));
+    fixture.apply(&submit(false, 2));
     assert_eq!(fixture.task().priority, 8);
-    fixture.apply(&submit(true, 2));
+    fixture.apply(&submit(true, 3));
     assert_eq!(fixture.task().priority, 3);
     // The payload of the next run waits: what the running attempt stores does not outlast it.
     fixture.apply(&Command::Checkpoint { owner, priority: Some(9) });
     assert_eq!(fixture.task().priority, 3);
+}
+
+#[test]
+fn requeue_sets_the_priority_that_it_names() {
+    let mut fixture = TaskFixture::of(full());
+    for (priority, expected) in [(Some(7), 7), (None, 7), (Some(0), 0)] {
+        fixture.apply(&Command::Requeue(Requeue { priority, ..Requeue::default() }));
+        assert_eq!(fixture.task().priority, expected);
+    }
+}
+
+#[test]
+fn update_of_an_unreadable_task_makes_it_claimable() {
+    let mut fixture = TaskFixture::of(full());
+    let owner = fixture.claim();
+    fixture.apply(&Command::Unreadable { owner });
+    fixture.apply(&Command::Update { revision: 0, priority: None });
+    fixture.claim();
+}
+
+#[test]
+fn commands_of_other_tasks_set_what_they_name() {
+    let mut fixture = TaskFixture::of(full());
+    for (on, batch) in [(true, Some(7)), (false, None)] {
+        fixture.apply(&Command::SetHasDependents(on));
+        fixture.apply(&Command::SetBatch { batch });
+        assert_eq!((fixture.task().has_dependents, fixture.task().batch), (on, batch));
+    }
 }
 
 #[test]

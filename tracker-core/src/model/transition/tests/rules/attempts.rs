@@ -4,10 +4,10 @@ use crate::model::{
     error::Reason,
     status::Role,
     transition::{
-        Annotations, AttemptStatus, Command, Explanation, Finish, NEVER, Outcome,
+        Annotations, AttemptStatus, Command, Explanation, Failure, Finish, NEVER, Outcome,
         tests::{
-            machines::{code, full, no_exhausted, no_failed, only_failed},
-            task_fixture::{FAIL, TaskFixture},
+            machines::{code, full, no_exhausted, no_failed, only_failed, pipeline},
+            task_fixture::{FAIL, LEASE, TaskFixture},
         },
     },
 };
@@ -45,6 +45,86 @@ fn attempt_stores_the_measured_run_time() {
         random: 0.5,
     }));
     assert_eq!(fixture.task().last.as_ref().map(|ended| ended.run), Some(Some(70)));
+}
+
+#[test]
+fn attempt_names_its_step_its_start_and_its_end() {
+    let mut fixture = TaskFixture::of(pipeline());
+    fixture.run(Outcome::Succeed);
+    fixture.pass(LEASE);
+    let owner = fixture.claim_in(1).expect("claimed");
+    let started = fixture.now;
+    fixture.pass(LEASE / 2);
+    fixture.end(owner, Outcome::Succeed);
+    let last = fixture.task().last.as_ref().map(|ended| (ended.step, ended.started, ended.ended));
+    assert_eq!(last, Some((1, started, started + 30_000_000)));
+}
+
+#[test]
+fn only_a_new_status_sets_the_time_of_the_last_change() {
+    let mut fixture = TaskFixture::of(full());
+    fixture.pass(LEASE);
+    let owner = fixture.claim();
+    assert_eq!(fixture.task().updated, fixture.now);
+    fixture.pass(LEASE / 2);
+    fixture.end(owner, FAIL);
+    let ended = fixture.now;
+    assert_eq!(fixture.task().updated, ended);
+    fixture.pass(LEASE);
+    fixture.apply(&Command::SetPriority(9));
+    assert_eq!(fixture.task().updated, ended);
+}
+
+/// A finish with these details, which stores changes of the handler.
+fn finish_with(fixture: &mut TaskFixture, outcome: Outcome, failure: Option<Failure>, annotations: Annotations) {
+    let owner = fixture.claim();
+    fixture.apply(&Command::Finish(Finish {
+        owner,
+        outcome,
+        with_changes: true,
+        priority: failure.is_some().then_some(7),
+        failure,
+        annotations,
+        run: None,
+        random: 0.5,
+    }));
+}
+
+#[test]
+fn details_of_an_attempt_go_to_the_history_at_once() {
+    let failure = Some(Failure::new("it broke"));
+    let notes = Annotations { notes: vec!["a note".to_owned()], ..Annotations::default() };
+    let metrics = Annotations { metrics: vec![("rows".to_owned(), 3.0)], ..Annotations::default() };
+    let nothing = Annotations::default();
+    for (failure, annotations) in [(failure, nothing), (None, notes), (None, metrics)] {
+        for outcome in [FAIL, Outcome::Ignore, Outcome::Release, Outcome::Snooze { delay: LEASE }] {
+            let mut fixture = TaskFixture::of(full());
+            finish_with(&mut fixture, outcome, failure.clone(), annotations.clone());
+            let [ended] = &fixture.history[..] else { panic!("{outcome:?}: {:?}", fixture.history) };
+            assert_eq!((&ended.failure, &ended.annotations), (&failure, &annotations), "{outcome:?}");
+            assert_eq!((fixture.task().last.as_ref(), fixture.task().ended), (None, 1));
+            assert_eq!(fixture.task().priority, if failure.is_some() { 7 } else { 0 }, "the changes of the handler");
+        }
+    }
+}
+
+#[test]
+fn decision_tells_the_attempt_that_it_ended() {
+    let mut fixture = TaskFixture::of(full());
+    for (outcome, status) in [
+        (Outcome::Ignore, AttemptStatus::Ignored),
+        (Outcome::Succeed, AttemptStatus::Succeeded),
+        (FAIL, AttemptStatus::Failed),
+    ] {
+        fixture.requeue(false);
+        let owner = fixture.claim();
+        let running = fixture.task().clone();
+        let decision = fixture.end(owner, outcome);
+        assert_eq!(decision.ended_attempt(Some(&running)).map(|ended| ended.status), Some(status));
+        let ended = fixture.task().clone();
+        let decision = fixture.apply(&Command::SetHasDependents(true));
+        assert_eq!(decision.ended_attempt(Some(&ended)), None, "no attempt ended");
+    }
 }
 
 #[test]

@@ -218,10 +218,54 @@ fn a_renewal_never_shortens_unless_it_names_a_length() {
     let owner = fixture.claim();
     fixture.apply(&Command::Renew { owner, lease: Some(3 * LEASE), begin: false });
     let long = fixture.task().lease.as_ref().map(|lease| lease.expires);
+    fixture.now -= 1;
     fixture.apply(&Command::Renew { owner, lease: None, begin: false });
     assert_eq!(fixture.task().lease.as_ref().map(|lease| lease.expires), long);
     fixture.apply(&Command::Renew { owner, lease: Some(LEASE), begin: false });
     assert!(fixture.task().lease.as_ref().map(|lease| lease.expires) < long);
+}
+
+#[test]
+fn renewal_for_the_owner_extends_the_lease_alone() {
+    let mut fixture = TaskFixture::of(full());
+    assert_eq!(fixture.rules().renewed_by_owner(fixture.task()), None);
+    fixture.start(|start| (start.is_claim, start.begun) = (true, false)).expect("prefetched");
+    fixture.pass(LEASE / 2);
+    let mut expected = fixture.task().clone();
+    expected.lease.as_mut().expect("a lease").expires += 30_000_000;
+    assert_eq!(fixture.rules().renewed_by_owner(fixture.task()), Some(expected));
+}
+
+#[test]
+fn prefetched_task_begins_by_a_renewal_or_a_resume() {
+    let (own, other) = (Uuid::nil(), Uuid::from_u128(7));
+    for (begin, instance) in [(false, own), (true, own), (true, other)] {
+        let mut fixture = TaskFixture::of(full());
+        let owner = fixture.start(|start| (start.is_claim, start.begun) = (true, false)).expect("prefetched");
+        fixture.apply(&Command::Detach { owner });
+        let command = if instance == own {
+            Command::Renew { owner, lease: None, begin }
+        } else {
+            Command::Resume { owner, instance, lease: None }
+        };
+        fixture.apply(&command);
+        let lease = fixture.task().lease.as_ref().expect("it runs");
+        assert_eq!((lease.begun, lease.instance, lease.detached), (begin, instance, instance == own));
+    }
+}
+
+#[test]
+fn rescue_and_start_after_expiry_use_their_random_number() {
+    let jitter = |policy: &mut Policy| (policy.backoff, policy.jitter) = (Backoff::Fixed(2 * LEASE), 0.5);
+    let mut fixture = TaskFixture::with(full(), jitter);
+    let owner = fixture.claim();
+    fixture.apply(&Command::Rescue { fence: owner.fence, random: 0.0 });
+    assert_eq!(fixture.task().due, fixture.now + 60_000_000);
+    let mut fixture = TaskFixture::with(full(), jitter);
+    fixture.claim();
+    fixture.pass(LEASE);
+    fixture.start(|start| start.random = 0.0).expect("by id");
+    assert_eq!(fixture.task().lease.as_ref().map(|lease| lease.due), Some(fixture.now + 60_000_000));
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Tests of submits of a task that exists: changed fingerprints, debounced submits, and the payload that waits for the end of a run.
 
+use std::sync::Arc;
+
 use crate::model::{
     status::Role,
     time::Micros,
+    trace_context::TraceContext,
     transition::{
         Command, CommandResult, Outcome, PayloadChange, Submit,
         tests::{
@@ -106,6 +109,50 @@ fn a_successor_outlives_the_cancel_of_the_run_before_it() {
     assert_eq!((fixture.role(), fixture.task().cancel), (Role::Pending, false));
 }
 
+#[test]
+fn changed_fingerprint_outlasts_submits_without_one() {
+    let mut fixture = TaskFixture::of(full());
+    fixture.submit(2);
+    assert_eq!(fixture.submit(2).payload, PayloadChange::Keep);
+    let command = debounced(&fixture, None);
+    fixture.apply(&command);
+    assert_eq!(fixture.task().fingerprint, Some(2));
+}
+
+#[test]
+fn changed_payload_of_an_unreadable_task_is_claimed() {
+    let mut fixture = TaskFixture::of(full());
+    let owner = fixture.claim();
+    fixture.apply(&Command::Unreadable { owner });
+    fixture.submit(2);
+    fixture.claim();
+}
+
+#[test]
+fn task_takes_batch_and_time_of_its_first_submit_only() {
+    let trace = |id| TraceContext::new(id, 1, true).map(Arc::new);
+    let submit = |number: u8| {
+        Command::Submit(Submit {
+            due: None,
+            priority: 0,
+            sets_priority: false,
+            fingerprint: Some(number.into()),
+            batch: Some(number.into()),
+            scheduled_at: Some(number.into()),
+            trace: trace(number.into()),
+            max_wait: None,
+        })
+    };
+    let mut fixture = TaskFixture::of(full());
+    fixture.apply(&Command::Delete);
+    for number in [7, 8] {
+        fixture.apply(&submit(number));
+        let task = fixture.task();
+        assert_eq!((task.batch, task.scheduled_at), (Some(7), Some(7)));
+        assert_eq!(task.trace, trace(number.into()), "the next run is the work of the latest submitter");
+    }
+}
+
 const SECOND: Micros = 1_000_000;
 
 /// A submit that is debounced by 5 seconds, at most 12.
@@ -134,6 +181,38 @@ fn debounced_submits_move_the_due_time_up_to_their_bound() {
         assert_eq!(fixture.task().due, first + due * SECOND, "{time}");
     }
     assert_eq!((fixture.role(), fixture.task().revision), (Role::Pending, 5));
+}
+
+#[test]
+fn bound_of_debounced_submits_counts_from_the_requeue() {
+    let mut fixture = TaskFixture::of(full());
+    fixture.now += 20 * SECOND;
+    fixture.requeue(false);
+    let command = debounced(&fixture, None);
+    fixture.apply(&command);
+    assert_eq!(fixture.task().due, fixture.now + 5 * SECOND);
+}
+
+#[test]
+fn debounced_submit_of_a_parked_task_keeps_its_due_time() {
+    let mut fixture = TaskFixture::of(full());
+    fixture.move_to(Role::Parked).expect("moved");
+    let due = fixture.task().due;
+    let command = debounced(&fixture, None);
+    assert_eq!(fixture.apply(&command).payload, PayloadChange::Put);
+    assert_eq!((fixture.role(), fixture.task().due), (Role::Parked, due));
+}
+
+#[test]
+fn debounced_due_time_may_be_that_of_the_running_attempt() {
+    let mut fixture = TaskFixture::of(full());
+    let due = fixture.now + 5 * SECOND;
+    fixture.apply(&Command::SetDue(due));
+    let owner = fixture.start(|_| ()).expect("before its time");
+    let command = debounced(&fixture, None);
+    fixture.apply(&command);
+    fixture.end(owner, Outcome::Succeed);
+    assert_eq!(fixture.task().due, due + 1, "it is told from the due time of the attempt by a microsecond");
 }
 
 /// The due time before the attempt is no due time of a submit: the next attempt starts at once.
@@ -180,6 +259,18 @@ fn debounced_submit_of_a_running_task_waits_after_its_end() {
         fixture.end(owner, outcome);
         assert_eq!((fixture.role(), fixture.task().due), (Role::Pending, start + due * SECOND));
     }
+    // Further submits move its due time up to a bound that counts from the start of the attempt.
+    let mut fixture = TaskFixture::of(full());
+    fixture.now += 10 * SECOND;
+    let owner = fixture.claim();
+    let start = fixture.now;
+    for time in [4, 8, 11] {
+        fixture.now = start + time * SECOND;
+        let command = debounced(&fixture, None);
+        fixture.apply(&command);
+    }
+    fixture.end(owner, Outcome::Succeed);
+    assert_eq!(fixture.task().due, start + 12 * SECOND);
     // A submit that is not debounced starts the task at once.
     let mut fixture = TaskFixture::of(full());
     let owner = fixture.claim();

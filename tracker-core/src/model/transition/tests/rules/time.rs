@@ -63,6 +63,19 @@ fn backoff_grows_with_failures_up_to_its_maximum() {
 }
 
 #[test]
+fn backoff_counts_failures_and_crashes_apart() {
+    let backoff = Backoff::Exponential { first: SECOND, max: 60 * SECOND };
+    let mut fixture = TaskFixture::with(full(), |policy| (policy.backoff, policy.max_attempts) = (backoff, None));
+    let mut delay_after = |end: fn(&mut TaskFixture)| {
+        fixture.pass(60 * SECOND);
+        end(&mut fixture);
+        (fixture.task().due - fixture.now) / 1_000_000
+    };
+    let (fail, crash) = (|fixture: &mut TaskFixture| fixture.run(FAIL), TaskFixture::crash);
+    assert_eq!([fail, fail, crash, fail, crash].map(&mut delay_after), [1, 2, 1, 4, 2]);
+}
+
+#[test]
 fn jitter_takes_at_most_its_share_of_the_delay() {
     let delay = Backoff::Fixed(Duration::from_secs(100));
     for (jitter, random, seconds) in [
@@ -127,6 +140,8 @@ fn task_due_at_the_last_time_is_not_given_up() {
     let mut fixture = TaskFixture::of(full());
     fixture.apply(&Command::Requeue(Requeue { due, ..Requeue::default() }));
     assert!(matches!(fixture.explain(), Explanation::NotDue { .. }));
+    fixture.apply(&Command::SetPlace { due: NEVER, place: Some(1) });
+    assert_eq!((fixture.task().due, fixture.task().place), (LATEST, Some(1)));
     fixture.apply(&Command::Delete);
     fixture.apply(&Command::Submit(Submit {
         due,
