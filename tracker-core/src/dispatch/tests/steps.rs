@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{bounds, plan::Task};
 use crate::dispatch::{
-    Action, Bounds, ClaimRequest, Dispatcher, Found, Idle, Input, Reading, SHORT, Storing, TASKS_PER_ASSIGNMENT,
-    Waiting,
+    Action, Bounds, ClaimRequest, Dispatcher, Found, Idle, Input, Isolation, Reading, SHORT, Storing,
+    TASKS_PER_ASSIGNMENT, Waiting,
 };
 
 type Pool = Dispatcher<Task>;
@@ -264,6 +264,60 @@ fn stored_outcome_wakes_a_slot_unless_handlers_are_short() {
         let effects = pool.step(Input::Stored { kind: 0, reports: false, failed });
         assert_eq!(effects.wake.waiting, woken, "{waiting} {took:?} {failed}");
     }
+}
+
+/// The next task may be of any kind, or nothing more comes that would wake the others.
+#[test]
+fn stored_outcome_wakes_all_where_each_slot_may_need_it() {
+    let woken = |kinds, change: fn(&mut Pool)| {
+        let mut pool = pool(bounds(6, 64), kinds);
+        claim(&mut pool, 0);
+        pool.waiting = 5;
+        change(&mut pool);
+        pool.step(Input::Queued { kind: 0 });
+        pool.step(Input::Stored { kind: 0, reports: false, failed: false }).wake.waiting
+    };
+    assert_eq!(woken(1, |_| ()), Waiting::Some(1));
+    assert_eq!(woken(2, |_| ()), Waiting::All);
+    assert_eq!(woken(1, |pool| pool.stopping = true), Waiting::All);
+    assert_eq!(woken(1, |pool| pool.isolation = Isolation::Waits), Waiting::All);
+    let (mut pool, _) = waiting_pool(6, 5, SHORT);
+    pool.wake_all();
+    pool.wake_some(1);
+    assert_eq!(pool.wake.waiting, Waiting::All);
+}
+
+#[test]
+fn slots_trust_that_a_kind_is_empty_until_something_changes() {
+    let stored = [Input::Queued { kind: 0 }, Input::Stored { kind: 0, reports: false, failed: false }];
+    let synchronous = [Input::StoredSynchronously { slot: 0 }];
+    let cases: [(&[Input<Task>], u64, bool); 4] =
+        [(&[], 0, false), (&[], 1, true), (&stored, 0, true), (&synchronous, 0, true)];
+    for (inputs, signal, claims) in cases {
+        let mut pool = pool(Bounds { keep_running: true, ..bounds(2, 0) }, 1);
+        let first = claim(&mut pool, 0);
+        answer(&mut pool, first, found(0));
+        for input in inputs {
+            pool.step(input.clone());
+        }
+        assert_eq!(matches!(free(&mut pool, 1, signal), Action::Claim(_)), claims, "{inputs:?} {signal}");
+    }
+}
+
+#[test]
+fn claim_knows_its_own_outcome_and_none_that_is_stored_later() {
+    let mut pool = pool(bounds(2, 0), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, found(1));
+    start(&mut pool, 0);
+    let Storing::Synchronous { claim: Some(with_outcome) } = finish(&mut pool, None) else { panic!("it claims") };
+    let other = claim(&mut pool, 1);
+    answer(&mut pool, with_outcome, found(0));
+    let known = Some(pool.stamp(0));
+    assert_eq!((pool.stored, pool.kinds[0].empty), (1, known));
+    pool.kinds[0].empty = None;
+    answer(&mut pool, other, found(0));
+    assert_eq!(pool.kinds[0].empty, None, "the outcome may have made a task startable");
 }
 
 #[test]
