@@ -10,7 +10,8 @@ use tracker_core::{
 use tracker_postgres::{PostgresOptions, PostgresStore};
 
 use crate::support::{
-    Server, connect, id_key, job::Job, new_schema, options, put, row, server_or_skip, task_key, value, waiting_task,
+    Server, claim_key, connect, first_rows, id_key, job::Job, load_one, new_schema, options, put, row, server_or_skip,
+    task_key, value, waiting_task,
 };
 
 /// Number of rows that one unit names.
@@ -20,12 +21,14 @@ const NAMED: u64 = 50;
 #[derive(Clone, Copy, Debug)]
 enum Unit {
     Load(StoreTable),
+    /// Loads as many waiting tasks as the others name.
+    Claim,
     Change(StoreTable),
     Delete(StoreTable),
     DeleteTasks,
 }
 
-const UNITS: [Unit; 16] = [
+const UNITS: [Unit; 17] = [
     Unit::Load(StoreTable::Headers),
     Unit::Load(StoreTable::Ids),
     Unit::Load(StoreTable::Batches),
@@ -33,6 +36,7 @@ const UNITS: [Unit; 16] = [
     Unit::Load(StoreTable::Indexes),
     Unit::Load(StoreTable::UniqueKeys),
     Unit::Load(StoreTable::Counts),
+    Unit::Claim,
     Unit::Change(StoreTable::Payloads),
     Unit::Change(StoreTable::Batches),
     Unit::Change(StoreTable::History),
@@ -73,6 +77,12 @@ fn run(store: &PostgresStore, unit: Unit, first: u64) {
         Unit::Load(table) => {
             let wants: Vec<Want> = rows(table).map(|(key, _)| row(table, &key)).collect();
             store.begin(Access::Write).unwrap().load(&wants).unwrap();
+        }
+        Unit::Claim => {
+            let (from, to) = (claim_key(1, 0, 0, i64::MIN, 0), claim_key(1, 0, 255, i64::MAX, 0));
+            let most = usize::try_from(NAMED).unwrap();
+            let mut unit = store.begin(Access::Write).unwrap();
+            load_one(&mut unit, first_rows(StoreTable::ClaimOrder, &from, Some(&to), most));
         }
         Unit::Change(table) => put(store, rows(table).map(|(key, bytes)| value(table, &key, Some(&bytes))).collect()),
         Unit::Delete(table) => put(store, rows(table).map(|(key, _)| value(table, &key, None)).collect()),
