@@ -1,21 +1,15 @@
-//! Moves from and to a store that gets in the way: commits that fail, rows that are lost or altered, and trackers that are opened meanwhile.
+//! Moves from and to a faulty store: commits that fail, rows that are lost or altered, and trackers that are opened meanwhile.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use chrono::TimeDelta;
 use tracker_core::{
     ErrorKind, Result,
     maintenance::{MovePlace, Moved},
-    store::{
-        Access, Changes, Committed, Loaded, MemoryStore, NumberSeries, OptionsExt as _, Store, StoreState, StoreTable,
-        StoreUnit, Want, store_error,
-    },
+    store::{Changes, MemoryStore, OptionsExt as _, Store, StoreTable},
     time::ManualClock,
 };
 
@@ -25,112 +19,10 @@ use super::{
     stores_move_tables::filled,
 };
 use crate::support::{
+    faulty_store::{Fate, FaultyStore},
     kinds::{Job, MINUTE, SECOND, jobs, refused, sound},
     test_disk::Disk,
 };
-
-/// How a commit ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    Done,
-    /// It fails, and nothing is stored.
-    Fails,
-    /// It is stored, and fails nevertheless.
-    IsStoredAndFails,
-}
-
-pub(super) type OnCommit = dyn Fn(u32, &mut Changes) -> Fate + Send + Sync;
-
-/// A store whose commits and open trackers a test decides on.
-#[derive(Clone)]
-pub(super) struct InTheWay {
-    store: MemoryStore,
-    commits: Arc<AtomicU32>,
-    /// Called with the number of each commit, from 1 on.
-    on_commit: Arc<OnCommit>,
-    asked: Arc<AtomicU32>,
-    /// From this question on, another tracker has the store open; 0 for never.
-    opened_at: u32,
-}
-
-impl InTheWay {
-    pub(super) fn new(
-        store: &MemoryStore,
-        on_commit: impl Fn(u32, &mut Changes) -> Fate + Send + Sync + 'static,
-    ) -> Self {
-        let (commits, asked) = (Arc::default(), Arc::default());
-        Self { store: store.clone(), commits, on_commit: Arc::new(on_commit), asked, opened_at: 0 }
-    }
-}
-
-impl fmt::Debug for InTheWay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InTheWay").finish_non_exhaustive()
-    }
-}
-
-impl Store for InTheWay {
-    fn name(&self) -> String {
-        "in the way".to_owned()
-    }
-
-    fn other_trackers(&self) -> Result<u64> {
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
-        Ok(u64::from(self.opened_at > 0 && asked >= self.opened_at))
-    }
-
-    fn begin(&self, access: Access) -> Result<Box<dyn StoreUnit>> {
-        Ok(Box::new(Unit { unit: self.store.begin(access)?, store: self.clone() }))
-    }
-
-    fn change(&self) -> Result<u64> {
-        self.store.change()
-    }
-
-    fn close(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
-struct Unit {
-    unit: Box<dyn StoreUnit>,
-    store: InTheWay,
-}
-
-impl StoreUnit for Unit {
-    fn state(&self) -> StoreState {
-        self.unit.state()
-    }
-
-    fn take_numbers(&mut self, series: NumberSeries, count: u64) -> Result<u64> {
-        self.unit.take_numbers(series, count)
-    }
-
-    fn next_number(&mut self, series: NumberSeries) -> Result<u64> {
-        self.unit.next_number(series)
-    }
-
-    fn raise_numbers(&mut self, series: NumberSeries, next: u64) -> Result<()> {
-        self.unit.raise_numbers(series, next)
-    }
-
-    fn load(&mut self, wants: &[Want]) -> Result<Vec<Loaded>> {
-        self.unit.load(wants)
-    }
-
-    fn commit(self: Box<Self>, mut changes: Changes) -> Result<Committed> {
-        let number = self.store.commits.fetch_add(1, Ordering::Relaxed) + 1;
-        let fate = (self.store.on_commit)(number, &mut changes);
-        if fate == Fate::Fails {
-            return Err(store_error(ErrorKind::Io, "the commit failed", "a test"));
-        }
-        let committed = self.unit.commit(changes)?;
-        if fate == Fate::IsStoredAndFails {
-            return Err(store_error(ErrorKind::Io, "the commit failed", "a test"));
-        }
-        Ok(committed)
-    }
-}
 
 /// A move between a store and a disk, in one of the directions.
 struct Between<'d> {
@@ -161,7 +53,7 @@ fn move_continues_after_any_commit_that_fails() {
                 moved(&clock, on(&copy(&first)), MovePlace::store(store.clone()));
             }
             let between = Between { disk: &disk, from_store };
-            let failing = InTheWay::new(&store, move |number, _| if number == nth { fate } else { Fate::Done });
+            let failing = FaultyStore::new(&store, move |number, _| if number == nth { fate } else { Fate::Done });
             let Err(error) = between.attempt(&clock, failing) else { break };
             assert_eq!(error.kind(), ErrorKind::Io, "{error}");
             failed = nth;
@@ -208,7 +100,7 @@ fn row_that_is_lost_or_altered_on_the_way_is_found() {
         for drops in [true, false] {
             let altered = Arc::new(AtomicBool::new(false));
             let noted = altered.clone();
-            let altering = InTheWay::new(&MemoryStore::new(), move |_, changes| {
+            let altering = FaultyStore::new(&MemoryStore::new(), move |_, changes| {
                 noted.fetch_or(alter(changes, table, drops), Ordering::Relaxed);
                 Fate::Done
             });
@@ -238,7 +130,7 @@ fn tracker_that_is_opened_during_a_move_stops_it() {
                 moved(&clock, on(&copy(&first)), MovePlace::store(store.clone()));
             }
             let between = Between { disk: &disk, from_store };
-            let watched = InTheWay { opened_at, ..InTheWay::new(&store, |_, _| Fate::Done) };
+            let watched = FaultyStore::new(&store, |_, _| Fate::Done).opened_at(opened_at);
             let result = between.attempt(&clock, watched);
             if result.is_ok() {
                 break;
@@ -259,7 +151,7 @@ fn tracker_that_is_opened_during_a_move_stops_it() {
 fn source_stays_usable_if_its_target_cannot_be_written() {
     let clock = ManualClock::new();
     let disk = source(&clock, 5);
-    let full = InTheWay::new(&MemoryStore::new(), |_, _| Fate::Fails);
+    let full = FaultyStore::new(&MemoryStore::new(), |_, _| Fate::Fails);
     refused(Between { disk: &disk, from_store: false }.attempt(&clock, full), ErrorKind::Io);
     sound(&open_disk(&disk, &clock));
 }

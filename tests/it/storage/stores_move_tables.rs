@@ -22,10 +22,10 @@ use tracker_core::{
 
 use super::{
     stores_move::{at, lines, moved, on, open_disk},
-    stores_move_commits::{Fate, InTheWay},
     stores_move_faults::{result, source},
 };
 use crate::support::{
+    faulty_store::{Fate, FaultyStore},
     kinds::{Job, MINUTE, Page, Status, job, page},
     place::TestStore,
     test_disk::Disk,
@@ -93,7 +93,7 @@ pub(super) fn filled(clock: &ManualClock) -> MemoryStore {
     moved(clock, on(&source(clock, 20)), MovePlace::store(memory.clone()));
     let has_ended = AtomicBool::new(false);
     // The commits that would reach the other dependents fail.
-    let store = InTheWay::new(&memory, move |_, changes| {
+    let store = FaultyStore::new(&memory, move |_, changes| {
         if has_ended.load(Ordering::Relaxed) {
             return Fate::Fails;
         }
@@ -116,7 +116,7 @@ fn fixture_of_the_moves_has_rows_in_every_table() {
     let clock = ManualClock::new();
     let tables = Arc::new(Mutex::new(BTreeSet::new()));
     let seen = tables.clone();
-    let watched = InTheWay::new(&MemoryStore::new(), move |_, changes| {
+    let watched = FaultyStore::new(&MemoryStore::new(), move |_, changes| {
         let rows = changes.rows.iter().filter(|row| row.value.is_some());
         seen.lock().unwrap().extend(rows.map(|row| row.table));
         Fate::Done

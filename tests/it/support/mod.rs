@@ -6,6 +6,7 @@ pub(crate) mod disk_image;
 #[cfg(feature = "postgres")]
 #[path = "../../../tracker-postgres/tests/it/support/fault_proxy.rs"]
 pub(crate) mod fault_proxy;
+pub(crate) mod faulty_store;
 pub(crate) mod kinds;
 pub(crate) mod place;
 pub(crate) mod random;
