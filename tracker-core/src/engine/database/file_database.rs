@@ -6,7 +6,8 @@ mod tests;
 
 use std::{
     cell::RefCell,
-    sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    mem,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     thread,
     time::{Duration, Instant},
 };
@@ -33,15 +34,29 @@ pub(crate) struct FileDatabase {
     options: FileOptions,
     patience: Duration,
     read_only: bool,
-    handle: RwLock<Option<Handle>>,
-    /// Why the file is not open, if an error closed it.
-    failure: Mutex<Option<String>>,
+    handle: RwLock<Result<Handle, Closed>>,
     identity: Option<Identity>,
 }
 
 enum Handle {
     Write(redb::Database),
     Read(redb::ReadOnlyDatabase),
+}
+
+/// Why the file is not open.
+enum Closed {
+    ByCall,
+    /// An error left redb unusable, and the file could not be opened again. With the message for further calls.
+    ByError(String),
+}
+
+impl Closed {
+    fn error(&self) -> Error {
+        match self {
+            Self::ByCall => Error::closed(),
+            Self::ByError(message) => Error::new(ErrorKind::Closed, message.clone()),
+        }
+    }
 }
 
 /// Identifies a commit: the instance that makes it, and its number.
@@ -74,15 +89,7 @@ impl FileDatabase {
             Handle::Write(db)
         };
         let identity = Identity::of(&location)?;
-        Ok(Self {
-            location,
-            options,
-            patience,
-            read_only,
-            handle: RwLock::new(Some(handle)),
-            failure: Mutex::default(),
-            identity,
-        })
+        Ok(Self { location, options, patience, read_only, handle: RwLock::new(Ok(handle)), identity })
     }
 
     /// Whether an older or newer version of the tracker wrote the file.
@@ -112,12 +119,12 @@ impl FileDatabase {
         matches!(self.location, Location::Memory)
     }
 
-    fn handle(&self) -> Result<(Held, RwLockReadGuard<'_, Option<Handle>>)> {
+    fn handle(&self) -> Result<(Held, RwLockReadGuard<'_, Result<Handle, Closed>>)> {
         let held = Held::new(self)?;
         Ok((held, self.handle.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    fn handle_alone(&self) -> Result<(Held, RwLockWriteGuard<'_, Option<Handle>>)> {
+    fn handle_alone(&self) -> Result<(Held, RwLockWriteGuard<'_, Result<Handle, Closed>>)> {
         let held = Held::new(self)?;
         Ok((held, self.handle.write().unwrap_or_else(PoisonError::into_inner)))
     }
@@ -136,9 +143,9 @@ impl FileDatabase {
         let (held, handle) = self.handle()?;
         let read = catch_redb_panic("reading", || {
             let txn = match &*handle {
-                Some(Handle::Write(db)) => db.begin_read()?,
-                Some(Handle::Read(db)) => db.begin_read()?,
-                None => return Err(self.closed()),
+                Ok(Handle::Write(db)) => db.begin_read()?,
+                Ok(Handle::Read(db)) => db.begin_read()?,
+                Err(closed) => return Err(closed.error()),
             };
             work(Reading::File(&txn))
         });
@@ -157,9 +164,9 @@ impl FileDatabase {
     ) -> Result<R, E> {
         let (held, handle) = self.handle()?;
         let db = match &*handle {
-            Some(Handle::Write(db)) => db,
-            Some(Handle::Read(_)) => return Err(Error::read_only().into()),
-            None => return Err(self.closed().into()),
+            Ok(Handle::Write(db)) => db,
+            Ok(Handle::Read(_)) => return Err(Error::read_only().into()),
+            Err(closed) => return Err(closed.error().into()),
         };
         if let Some(identity) = &self.identity {
             identity.check_now_and_then()?;
@@ -253,29 +260,29 @@ impl FileDatabase {
         // A file that replaced it must not be opened instead.
         self.check_identity()?;
         let (_held, mut handle) = self.handle_alone()?;
+        // A call has closed it while this thread met the error.
+        if matches!(*handle, Err(Closed::ByCall)) {
+            return Err(Error::closed());
+        }
         if self.read_only {
             // If that fails, the next read tries again.
-            *handle = Some(Handle::Read(file::inspect_again(&self.location, &self.options)?));
+            *handle = Ok(Handle::Read(file::inspect_again(&self.location, &self.options)?));
             return Ok(());
         }
-        if let Some(Handle::Write(db)) = handle.take()
+        if let Ok(Handle::Write(db)) = mem::replace(&mut *handle, Err(Closed::ByCall))
             && let Err(error) = file::close(&self.location, db)
         {
             panics::log_catching_panics(|| tracing::debug!(%error, "closing before reopening"));
         }
-        let opened = file::open_existing(&self.location, &self.options).inspect_err(|error| {
+        let opened = file::open_existing(&self.location, &self.options);
+        if let Err(error) = &opened {
             let name = self.location.name().display();
-            let why = format!("{name}: closed after an error ({cause}), and it could not be opened again ({error}): open the tracker again");
-            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
-        });
-        *handle = Some(Handle::Write(opened?));
+            *handle = Err(Closed::ByError(format!(
+                "{name}: closed after an error ({cause}), and it could not be opened again ({error}): open the tracker again"
+            )));
+        }
+        *handle = Ok(Handle::Write(opened?));
         Ok(())
-    }
-
-    /// The error of a call when the file is not open.
-    fn closed(&self) -> Error {
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.as_ref().map_or_else(Error::closed, |why| Error::new(ErrorKind::Closed, why.clone()))
     }
 
     /// Identifies the file; `None` in memory.
@@ -294,9 +301,9 @@ impl FileDatabase {
         let (_held, handle) = self.handle_alone()?;
         file::snapshot(&self.location, self.identity.as_ref(), || {
             Ok(match &*handle {
-                Some(Handle::Write(db)) => db.begin_read()?,
-                Some(Handle::Read(db)) => db.begin_read()?,
-                None => return Err(self.closed()),
+                Ok(Handle::Write(db)) => db.begin_read()?,
+                Ok(Handle::Read(db)) => db.begin_read()?,
+                Err(closed) => return Err(closed.error()),
             })
         })
     }
@@ -305,9 +312,9 @@ impl FileDatabase {
     pub(crate) fn exclusively<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
         let (held, mut handle) = self.handle_alone()?;
         let done = match &mut *handle {
-            Some(Handle::Write(db)) => catch_redb_panic("maintaining the file", || work(db)),
-            Some(Handle::Read(_)) => Err(Error::read_only()),
-            None => Err(self.closed()),
+            Ok(Handle::Write(db)) => catch_redb_panic("maintaining the file", || work(db)),
+            Ok(Handle::Read(_)) => Err(Error::read_only()),
+            Err(closed) => Err(closed.error()),
         };
         drop((handle, held));
         done.map_err(|error| self.recover(error))
@@ -315,15 +322,15 @@ impl FileDatabase {
 
     pub(crate) fn close(&self) -> Result<()> {
         let (held, mut handle) = self.handle_alone()?;
-        let closed = handle.take();
+        let closed = mem::replace(&mut *handle, Err(Closed::ByCall));
         drop((handle, held));
         match closed {
-            Some(Handle::Write(db)) => {
+            Ok(Handle::Write(db)) => {
                 file::close(&self.location, db)?;
                 self.check_identity()
             }
-            Some(Handle::Read(db)) => catch_redb_panic("closing", || Ok(db.close()?)),
-            None => Ok(()),
+            Ok(Handle::Read(db)) => catch_redb_panic("closing", || Ok(db.close()?)),
+            Err(_) => Ok(()),
         }
     }
 }

@@ -57,7 +57,7 @@ fn state(source: Reading<'_>) -> Result<crate::model::file_state::FileState> {
 /// Meets a fault as another thread that has not opened the file again yet.
 fn fail(database: &FileDatabase, disk: &Disk) {
     let (_held, handle) = database.handle().unwrap();
-    let Some(Handle::Write(db)) = &*handle else { panic!("it is open for writing") };
+    let Ok(Handle::Write(db)) = &*handle else { panic!("it is open for writing") };
     let txn = db.begin_read().unwrap();
     disk.fails.store(true, SeqCst);
     let fault = state(Reading::File(&txn)).err().unwrap();
@@ -80,4 +80,15 @@ fn read_after_a_fault_of_another_thread_is_tried_again() {
     let fault = database.read(state).err().unwrap();
     assert!(fault.to_string().contains("a fault"), "the read that meets the fault reports it: {fault}");
     assert!(database.read(state).is_ok());
+}
+
+#[test]
+fn closed_file_is_not_opened_again_after_an_error() {
+    let disk = Disk::default();
+    let database = database(&disk);
+    // Another thread has met an error, and opens the file again after this call.
+    database.close().unwrap();
+    let error = database.recover(Error::new(ErrorKind::Io, "a fault"));
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert_eq!(database.read(state).unwrap_err().kind(), ErrorKind::Closed);
 }
