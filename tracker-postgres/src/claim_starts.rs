@@ -3,14 +3,17 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    mem,
     time::{Duration, Instant},
 };
 
 use tracker_core::store::ClaimPosition;
 
+use crate::sql::SLOW_MICROS;
+
 /// A claim skips no claim key whose time is less than this before that of its unit, in microseconds: a unit that began earlier may still commit a
-/// task there. One that lasts longer than half of it counts as a rewind.
-const MARGIN: i64 = 500_000;
+/// task there. A transaction that lasts longer than half of it counts as a rewind, and the other half is left for the end of the commit.
+const MARGIN: i64 = 2 * SLOW_MICROS;
 
 /// Time between two reads of a whole range. They find a task that a server committed so late that its claim key is skipped.
 const WHOLE_READS: Duration = Duration::from_secs(5);
@@ -52,12 +55,12 @@ pub(crate) struct UnitTime {
     pub began: Instant,
 }
 
-/// What a claim reads of a range.
+/// The parts of a range that a claim reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Parts {
     /// First keys, and first keys behind, in their order.
     pub keys: Vec<(Vec<u8>, Vec<u8>)>,
-    /// `None` if the keys are no range of one kind and status from its begin.
+    /// `None` if the keys span several kinds or statuses, or begin inside of one: then claims read all of them.
     range: Option<ClaimRange>,
     /// The state in which no task had a skipped claim key; `None` if nothing is skipped.
     skips: Option<Skip>,
@@ -75,7 +78,7 @@ struct ClaimRange {
     last_rank: u8,
 }
 
-/// What a claim has found in the parts of a range.
+/// The answer to a read of the parts of a range.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RangeAnswer<'a> {
     /// The first key, also of a locked task.
@@ -87,7 +90,7 @@ pub(crate) struct RangeAnswer<'a> {
 }
 
 impl ClaimStarts {
-    /// What a claim reads of a range from now on.
+    /// Returns the parts of a range that a claim reads at this time.
     pub(crate) fn parts(&self, from: &[u8], to: &[u8], now: Instant) -> Parts {
         let whole = Parts::whole(from, to);
         let Some(range) = whole.range else { return whole };
@@ -108,28 +111,22 @@ impl ClaimStarts {
     /// Remembers what a unit has found.
     pub(crate) fn learn(&mut self, parts: &Parts, answer: &RangeAnswer<'_>, unit: UnitTime) {
         let Some(range) = parts.range else { return };
-        let old = self.0.get(&range.id);
-        let is_outdated = |old: &Starts| {
-            old.rewinds > unit.rewinds || parts.skips.is_some_and(|skip| skip.read_whole != old.read_whole)
-        };
-        if old.is_some_and(is_outdated) {
+        let starts = self.0.entry(range.id).or_insert_with(|| Starts::new(unit));
+        // Another unit has read the whole range since.
+        if starts.rewinds > unit.rewinds || parts.skips.is_some_and(|skip| skip.read_whole != starts.read_whole) {
             return;
         }
-        let (keys, read_whole) = match (parts.skips, old) {
-            (Some(skip), Some(old)) => (old.keys.clone(), skip.read_whole),
-            _ => (BTreeMap::new(), unit.began),
-        };
-        let is_new_or_same = old.is_none_or(|old| old.rewinds == unit.rewinds);
-        let skips_after = if range.is_short(answer, unit) || !is_new_or_same {
-            unit.began + PAUSE
-        } else {
-            old.map_or(unit.began, |old| old.skips_after)
-        };
-        let mut starts = Starts { rewinds: unit.rewinds, read_whole, skips_after, keys };
+        if range.is_short(answer, unit) || starts.rewinds != unit.rewinds {
+            starts.skips_after = unit.began + PAUSE;
+        }
+        starts.rewinds = unit.rewinds;
+        if parts.skips.is_none() {
+            starts.read_whole = unit.began;
+            starts.keys.clear();
+        }
         let first = answer.first.and_then(ClaimPosition::from_key);
         if range.is_open() && first.is_none() {
-            // As long as nothing is there, claims read the whole range: it has no keys after such a read.
-            self.0.insert(range.id, starts);
+            // Without keys, the next claim reads the whole range too.
             return;
         }
         let first_rank = first.map_or(range.last_rank, |first| rank(&first));
@@ -142,10 +139,11 @@ impl ClaimStarts {
                 start = first.to_vec();
             }
             let key = starts.keys.entry(rank).or_default();
-            *key = start.max(std::mem::take(key));
+            *key = start.max(mem::take(key));
         }
-        starts.keys = starts.keys.into_iter().take(PRIORITIES_MAX).collect();
-        self.0.insert(range.id, starts);
+        while starts.keys.len() > PRIORITIES_MAX {
+            starts.keys.pop_last();
+        }
     }
 }
 
@@ -164,6 +162,10 @@ impl Parts {
 }
 
 impl Starts {
+    fn new(unit: UnitTime) -> Self {
+        Self { rewinds: unit.rewinds, read_whole: unit.began, skips_after: unit.began, keys: BTreeMap::new() }
+    }
+
     fn is_used(&self, now: Instant) -> bool {
         !self.keys.is_empty() && now >= self.skips_after && now.duration_since(self.read_whole) < WHOLE_READS
     }

@@ -126,7 +126,7 @@ impl Found {
         Ok(())
     }
 
-    /// What a claim has found in a range.
+    /// Returns the answer to a read of a range by a claim.
     pub(crate) fn claimed(&self, ClaimRead { index, .. }: &ClaimRead, wants: &[Want]) -> RangeAnswer<'_> {
         let rows = self.ranges.get(index);
         let most = if let Some(Want::Rows { most, .. }) = wants.get(*index) { *most } else { 0 };

@@ -152,8 +152,8 @@ fn marks(schema: &str, are_counted: bool) -> String {
     }
 }
 
-/// How long a transaction lasts that counts as a rewind: half of the margin of `claim_starts`.
-const SLOW: &str = "interval '250 milliseconds'";
+/// A commit whose transaction lasts longer counts as a rewind: see `claim_starts`. In microseconds.
+pub(crate) const SLOW_MICROS: i64 = 250_000;
 
 /// Waits until no unit changes the kinds, and keeps others from it until the transaction ends.
 fn keep_schema(schema: &str) -> String {
@@ -256,7 +256,7 @@ impl Statement for Sql {
                 (
                     format!(
                         "WITH {added}marked AS (INSERT INTO {schema}.marks AS m (process, slot, epoch, batch, at, commits, rewinds) \
-                         VALUES ({mark}, now(), 1, CASE WHEN clock_timestamp() > now() + {SLOW} THEN 1 ELSE ${rewinds} END) \
+                         VALUES ({mark}, now(), 1, CASE WHEN clock_timestamp() > now() + {SLOW_MICROS} * interval '1 microsecond' THEN 1 ELSE ${rewinds} END) \
                          ON CONFLICT (process, slot) DO UPDATE SET batch = excluded.batch, commits = m.commits + 1, \
                          at = excluded.at, rewinds = m.rewinds + excluded.rewinds \
                          WHERE m.epoch = excluded.epoch RETURNING 1) SELECT 1 / {condition}, {}, {} FROM marked",

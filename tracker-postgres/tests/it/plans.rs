@@ -17,7 +17,7 @@ use crate::support::{
 /// Number of rows that one unit names.
 const NAMED: u64 = 50;
 
-/// What a unit does with the rows of a task.
+/// A use of the rows of tasks by a unit.
 #[derive(Clone, Copy, Debug)]
 enum Unit {
     Load(StoreTable),
