@@ -40,7 +40,7 @@ pub(crate) struct Call {
     pub ask: Ask,
 }
 
-/// What a call asks for.
+/// The request of a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Ask {
     /// The time of the tracker.

@@ -7,11 +7,14 @@ use super::*;
 use crate::storage::keys::ClaimKey;
 
 /// Rows of one size in every table, with numbers as keys.
+#[derive(Default)]
 struct FixedRows {
     count: u64,
     bytes: usize,
     /// The number of rows in each answer.
     answers: Arc<Mutex<Vec<usize>>>,
+    /// Whether each commit enters the past.
+    commits: Arc<Mutex<Vec<bool>>>,
 }
 
 impl StoreUnit for FixedRows {
@@ -42,15 +45,16 @@ impl StoreUnit for FixedRows {
         Ok(wants.iter().map(answer).collect())
     }
 
-    fn commit(self: Box<Self>, _: Changes) -> Result<Committed> {
-        Err(ended())
+    fn commit(self: Box<Self>, changes: Changes) -> Result<Committed> {
+        self.commits.lock().unwrap().push(changes.enters_past);
+        Ok(Committed::Done { change: 1 })
     }
 }
 
 /// Reads all rows as a range does. Returns the number of rows, the largest answer, and the most bytes that were kept at once.
 fn read_all(count: u64, bytes: usize) -> (u64, usize, usize) {
     let answers = Arc::default();
-    let unit = FixedRows { count, bytes, answers: Arc::clone(&answers) };
+    let unit = FixedRows { count, bytes, answers: Arc::clone(&answers), ..FixedRows::default() };
     let set = WorkingSet::new(Box::new(unit), Access::Read);
     let (mut from, mut read, mut kept, mut most) = (RowKey::from(&[][..]), 0, 0, FIRST_ROWS);
     while let Some((key, value)) = set.next(StoreTable::Payloads, &from, None, false, most).unwrap() {
@@ -82,40 +86,11 @@ fn row_larger_than_a_load_is_read_alone() {
     assert_eq!(largest, FIRST_ROWS, "the first load knows no size; each later one has one row");
 }
 
-/// Accepts one commit, and tells whether it enters the past.
-struct Commits(Arc<Mutex<Vec<bool>>>);
-
-impl StoreUnit for Commits {
-    fn state(&self) -> StoreState {
-        StoreState { now: None, schema: 0, change: 0 }
-    }
-
-    fn take_numbers(&mut self, _: NumberSeries, _: u64) -> Result<u64> {
-        Err(ended())
-    }
-
-    fn next_number(&mut self, _: NumberSeries) -> Result<u64> {
-        Err(ended())
-    }
-
-    fn raise_numbers(&mut self, _: NumberSeries, _: u64) -> Result<()> {
-        Err(ended())
-    }
-
-    fn load(&mut self, _: &[Want]) -> Result<Vec<Loaded>> {
-        Err(ended())
-    }
-
-    fn commit(self: Box<Self>, changes: Changes) -> Result<Committed> {
-        self.0.lock().unwrap().push(changes.enters_past);
-        Ok(Committed::Done { change: 1 })
-    }
-}
-
 /// Whether a unit at a time enters the past that puts a task at another time, or removes it from there.
 fn enters_past(now: Option<Micros>, at: Micros, value: Option<Vec<u8>>) -> bool {
-    let told = Arc::default();
-    let set = WorkingSet::new(Box::new(Commits(Arc::clone(&told))), Access::Write);
+    let unit = FixedRows::default();
+    let commits = Arc::clone(&unit.commits);
+    let set = WorkingSet::new(Box::new(unit), Access::Write);
     if let Some(now) = now {
         set.set_now(now);
     }
@@ -123,8 +98,8 @@ fn enters_past(now: Option<Micros>, at: Micros, value: Option<Vec<u8>>) -> bool 
     set.put(StoreTable::ClaimOrder, key.pack()[..].into(), value);
     set.put(StoreTable::Headers, [1; 12][..].into(), Some(Vec::new()));
     set.commit((Uuid::nil(), 1)).unwrap();
-    let told = told.lock().unwrap();
-    told[0]
+    let commits = commits.lock().unwrap();
+    commits[0]
 }
 
 #[test]
