@@ -14,8 +14,7 @@ use crate::{
     model::{error::Result, new_task::NewTask, task::TrackedTask},
 };
 
-/// Tasks of any kinds that are submitted together, in one commit: all of them, or none. They may wait for each other
-/// in any order. Made by [`Tracker::group`](crate::Tracker::group).
+/// Tasks of any kinds that are submitted together, in one commit: all of them, or none. A task may depend on one that is added later. Made by [`Tracker::group`](crate::Tracker::group).
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
@@ -74,10 +73,11 @@ calls! {
     impl[] TaskGroup => self;
     impl[] AsyncTaskGroup => self.0;
 
-    /// Submits them; what each did, in the order in which they were added.
+    /// Submits the tasks in one commit. Returns a receipt for each, in the order of `add`.
     ///
     /// # Errors
-    /// As [`Tasks::submit_with`], by the first task that is refused; then none of them is submitted.
+    /// As [`Tasks::submit_with`], for the first task that is refused; [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if dependencies form a cycle.
+    /// Then no task is submitted.
     pub fn submit() -> Result<Vec<Receipt>> {
         let submitted = port.call(&group.shared, SubmitGroup(group.tasks)).await?;
         Ok(submitted.into_iter().map(Receipt::from).collect())

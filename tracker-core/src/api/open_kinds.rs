@@ -1,5 +1,5 @@
-//! `OpenKinds` keeps the names of kinds that are open, each as one type, and the definitions of those that were open. Used by
-//! `api/tracker`, `api/shared`, `api/tasks` and `portable`; in memory only.
+//! `OpenKinds` maps the name of each open kind to its type, so that no other type opens it, and keeps its registered definition, so that the same type
+//! opens it again without a transaction. Used by `api/tracker`, `api/shared`, `api/tasks`, `api/inspect` and `portable`; in memory only.
 
 use std::{
     any::TypeId,
@@ -24,18 +24,18 @@ pub(crate) struct OpenKinds(Mutex<HashMap<String, OpenName>>);
 struct OpenName {
     type_id: TypeId,
     /// Dead once no handle is left.
-    opened: Weak<OpenKind>,
+    opened: Weak<OpenType>,
     /// The definition as it was stored when the type opened the name.
     registered: Option<Arc<Kind>>,
 }
 
-/// A name that is open as some type, or without one.
+/// The type as which a kind is open. Empty for a kind that is open without a type (`Tracker::untyped`).
 #[derive(Default)]
-pub(crate) struct OpenKind {
+pub(crate) struct OpenType {
     /// Decodes a payload as the type.
     #[cfg(feature = "json")]
     pub typed: Option<codec::Typed>,
-    /// The type of the ids, if the kind's type declares one.
+    /// The type of the ids, if it declares one.
     #[cfg(feature = "json")]
     pub id_type: Option<ValueType>,
 }
@@ -46,7 +46,7 @@ impl OpenKinds {
     }
 
     /// Opens a name as a type. Refused while it is open as another type.
-    pub(super) fn enter<T: TrackedTask>(&self, name: &str) -> Result<Arc<OpenKind>> {
+    pub(super) fn enter<T: TrackedTask>(&self, name: &str) -> Result<Arc<OpenType>> {
         let mut open = self.lock();
         if let Some(entry) = open.get(name)
             && let Some(opened) = entry.opened.upgrade()
@@ -59,7 +59,7 @@ impl OpenKinds {
                 format!("kind {name:?} is open as another type; drop its Tasks first, or use another name"),
             ));
         }
-        let opened = Arc::new(OpenKind {
+        let opened = Arc::new(OpenType {
             #[cfg(feature = "json")]
             typed: Some(codec::typed_parts::<T>),
             #[cfg(feature = "json")]
@@ -72,14 +72,15 @@ impl OpenKinds {
         Ok(opened)
     }
 
-    /// The kind of an open name that its type has opened before, unless the definition is another one in `kinds`.
+    /// The definition that the type of an open name has registered before. `None` if it is no longer that in `kinds`, so that the type has to register
+    /// its own again.
     pub(super) fn registered(&self, name: &str, kinds: &Kinds) -> Option<Arc<Kind>> {
         let kind = self.lock().get(name)?.registered.clone()?;
         let known = kinds.get(kind.id)?;
         (Arc::ptr_eq(known, &kind) || *known == kind).then_some(kind)
     }
 
-    /// Remembers the definition with which a type has opened a name.
+    /// Keeps the definition that a type has registered under a name.
     pub(super) fn note_registered<T: TrackedTask>(&self, name: &str, kind: &Arc<Kind>) {
         let mut open = self.lock();
         if let Some(entry) = open.get_mut(name).filter(|entry| entry.type_id == TypeId::of::<T>()) {
@@ -87,20 +88,20 @@ impl OpenKinds {
         }
     }
 
-    /// Decodes a payload as the type that is open under a name.
+    /// The decoder of the type that is open under a name.
     #[cfg(feature = "json")]
     pub(crate) fn typed(&self, name: &str) -> Option<codec::Typed> {
         self.opened(name)?.typed
     }
 
-    /// The type of the ids that the type declares which is open under a name.
+    /// The type of the ids of the type that is open under a name, if it declares one.
     #[cfg(feature = "json")]
     pub(crate) fn id_type(&self, name: &str) -> Option<ValueType> {
         self.opened(name)?.id_type
     }
 
     #[cfg(feature = "json")]
-    fn opened(&self, name: &str) -> Option<Arc<OpenKind>> {
+    fn opened(&self, name: &str) -> Option<Arc<OpenType>> {
         let open = self.lock();
         open.get(name).and_then(|name| name.opened.upgrade())
     }

@@ -1,5 +1,5 @@
 //! `Page` holds the rows of one page of a query and the tasks that could not be read, and `Cursor` the position after it. Made by
-//! `api/query` and `api/record`, read by users, `tracker-cli` and `tracker-web`; plain data.
+//! `api/query`, and each `UnreadableTask` by `api/record`; read by users, `tracker-cli` and `tracker-web`; plain data.
 
 use std::{fmt, ops::Deref, str::FromStr};
 
@@ -11,7 +11,7 @@ use crate::{
     storage::read::scan::ListingPosition,
 };
 
-/// Where a page ended, and the next one begins. Its text form comes back by `parse`.
+/// The position where a page ended and the next one begins. `to_string` makes a text of it, and `parse` reads that text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub(crate) ListingPosition);
 
@@ -44,10 +44,10 @@ pub struct Page<R> {
     pub items: Vec<R>,
     /// The tasks that were found and cannot be decoded, in the order of the query. They count towards its limit.
     pub unreadable: Vec<UnreadableTask>,
-    /// The position of the next page, if there may be one. A query that must look at every task gives it too if it
-    /// stopped looking, so that a page may have few items, or none, and yet be followed by another.
+    /// The position of the next page, if there may be one. A query by text or by an index examines at most 10,000 tasks per page. So a page
+    /// may have few items, or none, and a next page all the same.
     pub next: Option<Cursor>,
-    /// How many tasks the query is about, if [`Query::page_with_total`](crate::query::Query::page_with_total) counted them.
+    /// Number of tasks that match, on all pages and beyond the limit, if [`Query::page_with_total`](crate::query::Query::page_with_total) counted them.
     pub total: Option<u64>,
 }
 
@@ -116,8 +116,8 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self> {
         let parse = || {
-            let (at, seq) = text.split_once(':')?;
-            Some(Self((at.parse().ok()?, seq.parse().ok()?)))
+            let (time, seq) = text.split_once(':')?;
+            Some(Self((time.parse().ok()?, seq.parse().ok()?)))
         };
         parse().ok_or_else(|| Error::invalid(format!("{text:?} is no cursor")))
     }

@@ -1,5 +1,5 @@
-//! Adds the calls that name types of redb, as extension traits: code that does not import them works with any store. Called by users; opens
-//! tables of the user's own.
+//! Extension traits for users of redb: tables of their own in a transaction (`TransactionExt`) or in a read (`TrackerExt`), and a storage backend of
+//! their own (`OptionsExt`). Called by users; code that does not import them works with any store.
 
 use std::{io, sync::Arc};
 
@@ -81,7 +81,7 @@ fn check_name(definition: &impl TableHandle) -> Result<()> {
     Ok(())
 }
 
-/// The tracker is not in a redb file.
+/// The error of a tracker that is not in a redb file.
 fn no_tables(definition: &impl TableHandle) -> Error {
     let name = definition.name();
     Error::new(

@@ -79,7 +79,7 @@ impl Engine {
     /// Waits for room in the queue, without blocking the thread.
     #[cfg(feature = "tokio")]
     pub(crate) async fn room(&self) {
-        while let Some(seen) = self.queue.is_full() {
+        while let Some(seen) = self.queue.seen_if_full() {
             self.queue.freed.changed(seen, None).await;
         }
     }

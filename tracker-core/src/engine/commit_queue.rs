@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::error::{Error, Result};
 
-/// Number of queued actions above which callers wait for room. Small under the checker, which has few threads.
+/// Number of queued actions above which callers wait for room. Small under shuttle, the checker of thread orders, which has few threads.
 pub(super) const CAPACITY: usize = if cfg!(shuttle) { 2 } else { 16_384 };
 /// How long a leader waits for the callers of the last group to return.
 const GATHER: Duration = Duration::from_micros(300);
@@ -22,7 +22,7 @@ const GATHER_SKIPS_MAX: u32 = 64;
 pub(super) const RELAXED: Duration = Duration::from_millis(100);
 /// Longest sleep of the background thread.
 const DAY: Duration = Duration::from_secs(86_400);
-/// Sleep of the background thread when it is due for idle work and the queue is busy.
+/// Sleep of the background thread when idle work (retention, a quick-repair commit) is due and the queue is busy.
 const BUSY: Duration = Duration::from_millis(20);
 
 /// Actions that wait for a commit. At most one thread leads: it takes the queued actions and commits them for all callers.
@@ -47,11 +47,13 @@ struct QueueState {
     leading: bool,
     gathering: bool,
     closed: bool,
-    /// Number of callers with actions in the queue, and of those whom the last group answered.
+    /// Number of callers with actions in the queue.
     callers: usize,
-    last: usize,
-    /// Number of groups that still skip gathering, and the number for the next timeout.
+    /// Number of callers in the last group.
+    last_callers: usize,
+    /// Number of groups that still skip gathering.
     gather_skips: u32,
+    /// The value that `gather_skips` gets if few callers return again.
     next_gather_skips: u32,
     /// End of the sleep of the background thread, if it sleeps. An action that is due earlier wakes it.
     background_until: Option<Instant>,
@@ -77,12 +79,12 @@ pub(super) enum BackgroundStep {
 }
 
 impl QueueState {
-    /// Whether as many callers wait as the last group answered.
+    /// Whether as many callers wait as the last group had.
     fn has_all_callers(&self) -> bool {
-        self.callers >= self.last
+        self.callers >= self.last_callers
     }
 
-    /// Clears the deadlines of an empty queue. Actions after a user transaction keep theirs.
+    /// Clears the deadlines of an empty queue. Those of actions behind a user transaction stay.
     fn clear_deadlines_if_empty(&mut self) {
         if self.actions.is_empty() {
             self.urgent = false;
@@ -96,24 +98,24 @@ impl CommitQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds actions of a waiting caller. If there is no leader, its waiter makes it the leader.
+    /// Adds actions of a caller that waits for their answers. If there is no leader, its [`Waiter`](super::queued_action::Waiter) makes it the leader.
     pub(super) fn push(&self, actions: Vec<Box<dyn QueuedAction>>) -> Result<()> {
-        let mut waiting = self.lock();
-        while waiting.actions.len() >= CAPACITY && !waiting.closed {
-            waiting = self.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        while state.actions.len() >= CAPACITY && !state.closed {
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if waiting.closed {
+        if state.closed {
             return Err(Error::closed());
         }
         let leader = actions.first().and_then(|action| action.waiter().cloned());
-        waiting.actions.extend(actions);
-        waiting.callers += 1;
-        if !waiting.leading
+        state.actions.extend(actions);
+        state.callers += 1;
+        if !state.leading
             && let Some(leader) = leader
         {
-            waiting.leading = true;
+            state.leading = true;
             leader.lead();
-        } else if waiting.gathering && waiting.has_all_callers() {
+        } else if state.gathering && state.has_all_callers() {
             self.added.notify_one();
         }
         Ok(())
@@ -121,73 +123,75 @@ impl CommitQueue {
 
     /// Waits for room in the queue.
     pub(super) fn wait_for_room(&self) -> Result<()> {
-        let mut waiting = self.lock();
-        while waiting.actions.len() >= CAPACITY && !waiting.closed {
-            if !waiting.leading {
-                waiting.background_wanted = true;
+        let mut state = self.lock();
+        while state.actions.len() >= CAPACITY && !state.closed {
+            if !state.leading {
+                state.background_wanted = true;
                 self.background.notify_one();
             }
-            waiting = self.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if waiting.closed { Err(Error::closed()) } else { Ok(()) }
+        if state.closed { Err(Error::closed()) } else { Ok(()) }
     }
 
-    /// The value of `freed` while the queue is full.
+    /// The value of `freed` if the queue is full. Then `freed` is raised once there is room, which the background thread makes.
     #[cfg(feature = "tokio")]
-    pub(super) fn is_full(&self) -> Option<u64> {
-        let mut waiting = self.lock();
-        let full = waiting.actions.len() >= CAPACITY && !waiting.closed;
-        waiting.async_waits_for_room |= full;
-        if full && !waiting.leading {
-            waiting.background_wanted = true;
+    pub(super) fn seen_if_full(&self) -> Option<u64> {
+        let mut state = self.lock();
+        let full = state.actions.len() >= CAPACITY && !state.closed;
+        state.async_waits_for_room |= full;
+        if full && !state.leading {
+            state.background_wanted = true;
             self.background.notify_one();
         }
         full.then(|| self.freed.seen())
     }
 
-    /// Adds an action without a waiting caller: it is committed within [`RELAXED`]. Never blocks.
+    /// Adds an action without a waiting caller: it is committed within [`RELAXED`]. Never blocks, and has no limit: a caller that may block has called
+    /// [`Self::wait_for_room`] before.
     pub(super) fn push_relaxed(&self, action: Box<dyn QueuedAction>) -> Result<()> {
-        let mut waiting = self.lock();
-        if waiting.closed {
+        let mut state = self.lock();
+        if state.closed {
             return Err(Error::closed());
         }
-        waiting.actions.push_back(action);
-        if waiting.relaxed_since.is_none() {
+        state.actions.push_back(action);
+        if state.relaxed_since.is_none() {
             let now = Instant::now();
-            waiting.relaxed_since = Some(now);
-            self.wake_background_before(&waiting, now + RELAXED);
+            state.relaxed_since = Some(now);
+            self.wake_background_before(&state, now + RELAXED);
         }
         Ok(())
     }
 
     /// Wakes the background thread unless it wakes by itself before `time`.
-    fn wake_background_before(&self, waiting: &QueueState, time: Instant) {
-        if waiting.background_until.is_some_and(|until| until > time) {
+    fn wake_background_before(&self, state: &QueueState, time: Instant) {
+        if state.background_until.is_some_and(|until| until > time) {
             self.background.notify_one();
         }
     }
 
-    /// Makes the caller the leader if actions wait and there is none. Otherwise the actions queued by now are committed next.
+    /// Makes the caller the leader. False if another thread leads, no action waits, or a user transaction is the next one; then the actions that are
+    /// queued by now are committed without delay.
     pub(super) fn try_lead(&self) -> bool {
-        let mut waiting = self.lock();
-        if waiting.leading || waiting.actions.front().is_none_or(|action| action.is_user_transaction()) {
-            waiting.urgent = true;
+        let mut state = self.lock();
+        if state.leading || state.actions.front().is_none_or(|action| action.is_user_transaction()) {
+            state.urgent = true;
             return false;
         }
-        waiting.leading = true;
+        state.leading = true;
         true
     }
 
     /// Adds actions whose answers go to callbacks. The background thread or the next leader commits them at once. Never blocks.
     pub(super) fn push_for_background(&self, actions: Vec<Box<dyn QueuedAction>>) -> Result<()> {
-        let mut waiting = self.lock();
-        if waiting.closed {
+        let mut state = self.lock();
+        if state.closed {
             return Err(Error::closed());
         }
-        waiting.actions.extend(actions);
-        waiting.urgent = true;
-        if !waiting.leading {
-            waiting.background_wanted = true;
+        state.actions.extend(actions);
+        state.urgent = true;
+        if !state.leading {
+            state.background_wanted = true;
             self.background.notify_one();
         }
         Ok(())
@@ -195,17 +199,17 @@ impl CommitQueue {
 
     /// [`Self::push_for_background`] for one action. Gives the action back if the queue is full or closed.
     pub(super) fn push_unless_full(&self, action: Box<dyn QueuedAction>) -> Result<(), (Box<dyn QueuedAction>, Error)> {
-        let mut waiting = self.lock();
-        if waiting.closed {
+        let mut state = self.lock();
+        if state.closed {
             return Err((action, Error::closed()));
         }
-        if waiting.actions.len() >= CAPACITY {
+        if state.actions.len() >= CAPACITY {
             return Err((action, Error::queue_full(CAPACITY)));
         }
-        waiting.actions.push_back(action);
-        waiting.urgent = true;
-        if !waiting.leading {
-            waiting.background_wanted = true;
+        state.actions.push_back(action);
+        state.urgent = true;
+        if !state.leading {
+            state.background_wanted = true;
             self.background.notify_one();
         }
         Ok(())
@@ -213,116 +217,118 @@ impl CommitQueue {
 
     /// The leader takes the queued actions, up to the next user transaction.
     pub(super) fn take(&self) -> Vec<Box<dyn QueuedAction>> {
-        let mut waiting = self.gather();
-        let end =
-            waiting.actions.iter().position(|action| action.is_user_transaction()).unwrap_or(waiting.actions.len());
-        let taken: Vec<_> = waiting.actions.drain(..end).collect();
-        waiting.last = std::mem::take(&mut waiting.callers);
-        waiting.clear_deadlines_if_empty();
+        let mut state = self.gather();
+        let end = state.actions.iter().position(|action| action.is_user_transaction()).unwrap_or(state.actions.len());
+        let taken: Vec<_> = state.actions.drain(..end).collect();
+        state.last_callers = std::mem::take(&mut state.callers);
+        state.clear_deadlines_if_empty();
         self.room.notify_all();
         #[cfg(feature = "tokio")]
-        if std::mem::take(&mut waiting.async_waits_for_room) {
+        if std::mem::take(&mut state.async_waits_for_room) {
+            // A waker may call the queue.
+            drop(state);
             self.freed.raise();
         }
         taken
     }
 
-    /// Waits for the callers of the last group, since a commit for all costs little more than one for a few. After a timeout
-    /// a rising number of groups does not wait, because the handlers between two calls take longer.
+    /// Waits up to [`GATHER`] for as many callers as the last group had, since a commit for all costs little more than one for a few. If fewer than half
+    /// of them return, the handlers between two calls take longer than that: the next group does not wait, and if it happens again, the next 2, 4, …
+    /// [`GATHER_SKIPS_MAX`] groups.
     fn gather(&self) -> MutexGuard<'_, QueueState> {
-        let mut waiting = self.lock();
-        if waiting.has_all_callers() {
-            return waiting;
+        let mut state = self.lock();
+        if state.has_all_callers() {
+            return state;
         }
-        if waiting.gather_skips > 0 {
-            waiting.gather_skips -= 1;
-            return waiting;
+        if state.gather_skips > 0 {
+            state.gather_skips -= 1;
+            return state;
         }
         let until = Instant::now() + GATHER;
-        waiting.gathering = true;
-        while !waiting.has_all_callers() && !waiting.closed {
+        state.gathering = true;
+        while !state.has_all_callers() && !state.closed {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            waiting = self.added.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.added.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        waiting.gathering = false;
-        let timed_out = waiting.callers * 2 < waiting.last;
-        waiting.next_gather_skips =
-            if timed_out { (waiting.next_gather_skips * 2).clamp(1, GATHER_SKIPS_MAX) } else { 0 };
-        waiting.gather_skips = waiting.next_gather_skips;
-        waiting
+        state.gathering = false;
+        let few_returned = state.callers * 2 < state.last_callers;
+        state.next_gather_skips =
+            if few_returned { (state.next_gather_skips * 2).clamp(1, GATHER_SKIPS_MAX) } else { 0 };
+        state.gather_skips = state.next_gather_skips;
+        state
     }
 
-    /// The leader takes its user transaction out of the queue. False if it is not at the head yet.
+    /// The leader takes its user transaction out of the queue. False if it is not at the head yet. The lead passes to the first waiting caller, so a
+    /// user transaction at the head is that of the leader.
     pub(super) fn take_user_transaction(&self) -> bool {
-        let mut waiting = self.lock();
-        let mine = waiting.actions.front().is_some_and(|action| action.is_user_transaction());
-        if mine {
-            drop(waiting.actions.pop_front());
-            waiting.clear_deadlines_if_empty();
+        let mut state = self.lock();
+        let is_head = state.actions.front().is_some_and(|action| action.is_user_transaction());
+        if is_head {
+            drop(state.actions.pop_front());
+            state.clear_deadlines_if_empty();
         }
-        mine
+        is_head
     }
 
     /// Ends the lead. The first waiting caller leads next, or the background thread.
     pub(super) fn hand_over(&self) {
-        let mut waiting = self.lock();
-        if let Some(waiter) = waiting.actions.iter().find_map(|action| action.waiter()) {
+        let mut state = self.lock();
+        if let Some(waiter) = state.actions.iter().find_map(|action| action.waiter()) {
             waiter.lead();
             return;
         }
-        waiting.leading = false;
-        if waiting.urgent && !waiting.actions.is_empty() {
-            waiting.background_wanted = true;
+        state.leading = false;
+        if state.urgent && !state.actions.is_empty() {
+            state.background_wanted = true;
             self.background.notify_one();
-        } else if waiting.closed {
+        } else if state.closed {
             self.background.notify_one();
         } else {
-            self.wake_background_before(&waiting, Instant::now() + IDLE_AFTER);
+            self.wake_background_before(&state, Instant::now() + IDLE_AFTER);
         }
     }
 
     /// The background thread waits for its next step: relaxed actions are due, the queue closes, or the queue is idle and the time
     /// that `idle_work_due_in` returns has passed.
     pub(super) fn next_background_step(&self, idle_work_due_in: impl Fn() -> Option<Duration>) -> BackgroundStep {
-        let mut waiting = self.lock();
+        let mut state = self.lock();
         loop {
-            if !waiting.leading && !waiting.actions.is_empty() {
-                let due = waiting.relaxed_since.is_some_and(|since| since.elapsed() >= RELAXED);
-                if waiting.background_wanted || due || waiting.closed {
-                    waiting.background_wanted = false;
-                    waiting.leading = true;
+            if !state.leading && !state.actions.is_empty() {
+                let due = state.relaxed_since.is_some_and(|since| since.elapsed() >= RELAXED);
+                if state.background_wanted || due || state.closed {
+                    state.background_wanted = false;
+                    state.leading = true;
                     return BackgroundStep::Lead;
                 }
             }
-            if waiting.closed && !waiting.leading {
+            if state.closed && !state.leading {
                 return BackgroundStep::Closed;
             }
-            let relaxed = waiting.relaxed_since.map(|since| RELAXED.saturating_sub(since.elapsed()));
+            let relaxed = state.relaxed_since.map(|since| RELAXED.saturating_sub(since.elapsed()));
             let mut idle = idle_work_due_in();
             if idle.is_some_and(|left| left.is_zero()) {
-                if !waiting.leading && waiting.actions.is_empty() {
-                    waiting.leading = true;
+                if !state.leading && state.actions.is_empty() {
+                    state.leading = true;
                     return BackgroundStep::Idle;
                 }
                 idle = Some(BUSY);
             }
             let left = relaxed.into_iter().chain(idle).min().map(|left| left.max(Duration::from_millis(1)));
             let left = left.unwrap_or(DAY);
-            waiting.background_until = Some(Instant::now() + left);
-            waiting = self.background.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
-            waiting.background_until = None;
+            state.background_until = Some(Instant::now() + left);
+            state = self.background.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.background_until = None;
         }
     }
 
     /// Lets the background thread check its deadlines again.
     pub(super) fn wake_background(&self) {
-        // The lock excludes a wake between its check and its sleep.
-        let waiting = self.lock();
+        // The lock excludes a wake between the check and the sleep of the background thread.
+        let _state = self.lock();
         self.background.notify_one();
-        drop(waiting);
     }
 
     pub(super) fn refuse_closed(&self) -> Result<()> {
@@ -334,13 +340,14 @@ impl CommitQueue {
     }
 
     pub(super) fn close(&self) {
-        let mut waiting = self.lock();
-        waiting.closed = true;
+        let mut state = self.lock();
+        state.closed = true;
         self.room.notify_all();
-        #[cfg(feature = "tokio")]
-        self.freed.raise();
         self.added.notify_all();
         self.background.notify_all();
+        drop(state);
+        #[cfg(feature = "tokio")]
+        self.freed.raise();
     }
 }
 

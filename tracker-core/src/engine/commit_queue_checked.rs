@@ -180,8 +180,8 @@ fn relax(queue: &CommitQueue, seen: &Arc<Seen>) {
 
 #[cfg(feature = "tokio")]
 fn relax_async(queue: &CommitQueue, seen: &Arc<Seen>) {
-    while let Some(async_waits_for_room) = queue.is_full() {
-        while queue.freed.seen() == async_waits_for_room {
+    while let Some(full) = queue.seen_if_full() {
+        while queue.freed.seen() == full {
             thread::yield_now();
         }
     }
@@ -218,9 +218,9 @@ fn full_queue(closes: bool) {
     thread::yield_now();
     assert_eq!(entered.load(Ordering::SeqCst), 0, "there is no room");
     #[cfg(feature = "tokio")]
-    let async_waits_for_room = queue.is_full();
+    let full = queue.seen_if_full();
     #[cfg(feature = "tokio")]
-    assert!(async_waits_for_room.is_some(), "there is none for a future either");
+    assert!(full.is_some(), "there is none for a future either");
     if closes {
         queue.close();
     }
@@ -239,16 +239,55 @@ fn full_queue(closes: bool) {
         queue.close();
     }
     #[cfg(feature = "tokio")]
-    assert!(
-        queue.is_full().is_none() && Some(queue.freed.seen()) > async_waits_for_room,
-        "the future is notified, too"
-    );
+    assert!(queue.seen_if_full().is_none() && Some(queue.freed.seen()) > full, "the future is notified, too");
     background.join().unwrap();
     assert_eq!(
         seen.done.load(Ordering::SeqCst),
         if closes { CAPACITY } else { CAPACITY + 1 },
         "every queued action is done"
     );
+}
+
+/// A waker that calls the queue, and counts the calls that return.
+#[cfg(feature = "tokio")]
+struct Calling(Arc<CommitQueue>, AtomicUsize);
+
+#[cfg(feature = "tokio")]
+impl std::task::Wake for Calling {
+    fn wake(self: Arc<Self>) {
+        assert!(self.0.seen_if_full().is_none(), "there is room, or the queue is closed");
+        self.1.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A future waits for room until a leader takes the actions, or the queue is closed.
+#[cfg(feature = "tokio")]
+fn room_for_a_future(closes: bool) {
+    let (queue, seen) = (Arc::new(CommitQueue::default()), Arc::new(Seen::default()));
+    for _ in 0..CAPACITY {
+        queue.push_relaxed(relaxed(&seen)).unwrap();
+    }
+    let full = queue.seen_if_full().unwrap();
+    let mut room = std::pin::pin!(queue.freed.changed(full, None));
+    let calling = Arc::new(Calling(queue.clone(), AtomicUsize::new(0)));
+    let waker = calling.clone().into();
+    let mut context = std::task::Context::from_waker(&waker);
+    assert!(room.as_mut().poll(&mut context).is_pending());
+    if closes {
+        queue.close();
+    } else {
+        assert!(queue.try_lead());
+        lead(&queue, &seen);
+    }
+    assert!(room.poll(&mut context).is_ready());
+    assert_eq!(calling.1.load(Ordering::SeqCst), 1, "the waker was woken once, and its call has returned");
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn waker_may_call_the_queue() {
+    shuttle::check_random(|| room_for_a_future(false), 10);
+    shuttle::check_random(|| room_for_a_future(true), 10);
 }
 
 #[test]

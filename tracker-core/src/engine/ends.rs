@@ -80,8 +80,7 @@ impl EndWaits {
         let signals: Vec<_> = awaited.into_iter().map(|awaited| awaited.signal.clone()).collect();
         drop(waits);
         for signal in signals {
-            // Wakers of async callers are foreign code.
-            drop(panics::catch_panic(|| signal.raise()));
+            signal.raise();
         }
     }
 }

@@ -254,7 +254,7 @@ impl Engine {
         effects.held.iter().for_each(|fence| self.held.add(*fence));
         if !effects.cancelled.is_empty() {
             effects.cancelled.iter().for_each(|fence| self.held.cancel(*fence));
-            drop(panics::catch_panic(|| self.held.cancels().raise()));
+            self.held.cancels().raise();
         }
     }
 
@@ -296,8 +296,7 @@ impl Engine {
     /// Wakes waiting claims and publishes events, now that the changes are durable.
     pub(super) fn publish(&self, effects: &CommitEffects) {
         if effects.may_start || effects.others_committed {
-            // Wakers of async callers are foreign code.
-            drop(panics::catch_panic(|| self.signal.raise()));
+            self.signal.raise();
         }
         if effects.propagation_pending
             && let Err(error) = self.queue.push_for_background(vec![PendingAction::discarding(Propagate)])

@@ -110,13 +110,13 @@ impl Listening {
             };
             match step {
                 Ok(Step::Waited(false)) => {}
-                Ok(Step::Waited(true)) => raise(signal),
+                Ok(Step::Waited(true)) => signal.raise(),
                 Ok(Step::Opened(Some(opened))) => {
                     listener = Some(opened);
                     retry = RETRY;
                     self.lock().is_listening = true;
                     // Commits before the listener was open are looked for once.
-                    raise(signal);
+                    signal.raise();
                 }
                 Ok(Step::Opened(None)) => {
                     self.lock().thread = Thread::Refused;
@@ -130,7 +130,7 @@ impl Listening {
                     self.lock().is_listening = false;
                     if had_listener {
                         // The waits ask more often from now on.
-                        raise(signal);
+                        signal.raise();
                     } else {
                         self.pause(retry);
                         retry = (retry * 2).min(LONGEST_RETRY);
@@ -177,11 +177,6 @@ enum Step {
     Opened(Option<Box<dyn StoreListener>>),
     /// Whether another process has committed.
     Waited(bool),
-}
-
-/// Wakers of async callers are foreign code.
-fn raise(signal: &Signal) {
-    drop(catch_panic(|| signal.raise()));
 }
 
 #[cfg(test)]

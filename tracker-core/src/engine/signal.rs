@@ -34,16 +34,20 @@ impl Signal {
     pub(crate) fn raise(&self) {
         self.increment();
         self.condition.notify_all();
-        #[cfg(feature = "tokio")]
-        self.notify.notify_waiters();
+        self.wake_futures();
     }
 
     /// [`Self::raise`] for changes that one waiting thread can use up. All futures are woken.
     pub(crate) fn raise_for_one(&self) {
         self.increment();
         self.condition.notify_one();
+        self.wake_futures();
+    }
+
+    /// The wakers of async callers are foreign code.
+    fn wake_futures(&self) {
         #[cfg(feature = "tokio")]
-        self.notify.notify_waiters();
+        drop(catch_panic(|| self.notify.notify_waiters()));
     }
 
     fn increment(&self) {
@@ -108,6 +112,30 @@ mod tests {
             raise(&signal);
             assert_eq!(signal.seen(), seen + 1);
             signal.wait(seen, None);
+        }
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn panicking_waker_does_not_reach_the_raising_thread() {
+        struct Panicking;
+
+        impl std::task::Wake for Panicking {
+            fn wake(self: Arc<Self>) {
+                panic!("a waker panics");
+            }
+        }
+
+        let signal = Signal::default();
+        for raise in [Signal::raise, Signal::raise_for_one] {
+            let seen = signal.seen();
+            let mut changed = std::pin::pin!(signal.changed(seen, None));
+            let waker = Arc::new(Panicking).into();
+            let mut context = std::task::Context::from_waker(&waker);
+            assert!(changed.as_mut().poll(&mut context).is_pending());
+            raise(&signal);
+            assert_eq!(signal.seen(), seen + 1);
+            assert!(changed.poll(&mut context).is_ready());
         }
     }
 }

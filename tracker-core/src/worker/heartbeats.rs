@@ -1,6 +1,6 @@
-//! `Heartbeats` renews the leases of the tasks that a pool has claimed, ends attempts at their timeout, and passes on cancellations. Called at
-//! intervals by the thread of `threads` or the future of `async_worker`; `shared_dispatcher`, `kind_runner` and `async_slot` register tasks.
-//! Writes through `Engine`.
+//! `Heartbeats` renews the leases of the tasks that a pool has claimed, passes on cancellations, and on threads ends attempts at their timeout
+//! (`async_slot` drops a handler at its timeout itself). Called at intervals by the thread of `threads` or the future of `async_worker`.
+//! `shared_dispatcher` adds and removes tasks, `kind_runner` and `async_slot` begin their attempts, `pool_state` ends them. Writes through `Engine`.
 
 #[cfg(test)]
 mod tests;
@@ -48,16 +48,16 @@ struct RunningAttempt {
     id: TaskKey,
     owner: Owner,
     lease: Duration,
-    limit: Option<Duration>,
+    timeout: Option<Duration>,
     began: Duration,
     renewed: Duration,
     cancelled: Arc<AtomicBool>,
     /// Its handler has started, and the file does not have that yet.
-    unmarked: bool,
+    start_unstored: bool,
     /// The slot that runs its handler.
     slot: Option<usize>,
-    /// Its lease has ended, and its handler may still run.
-    over: bool,
+    /// Its handler may still run.
+    lease_ended: bool,
 }
 
 impl Heartbeats {
@@ -75,13 +75,13 @@ impl Heartbeats {
             id: claimed.row.id.clone(),
             owner: claimed.owner,
             lease: between(0, length),
-            limit: None,
+            timeout: None,
             began: now,
             renewed: now,
             cancelled: Arc::new(AtomicBool::new(claimed.header.cancel)),
-            unmarked: false,
+            start_unstored: false,
             slot: None,
-            over: false,
+            lease_ended: false,
         };
         shared.engine.held().add(run.owner.fence);
         self.lock().insert(run.owner.fence, run);
@@ -93,11 +93,11 @@ impl Heartbeats {
         &self,
         slot: usize,
         execution: &Execution<T>,
-        begun: bool,
-        limit: Option<Duration>,
+        start_stored: bool,
+        timeout: Option<Duration>,
     ) {
         if let Some(run) = self.lock().get_mut(&execution.fence()) {
-            (run.slot, run.began, run.limit, run.unmarked) = (Some(slot), run.now(), limit, !begun);
+            (run.slot, run.began, run.timeout, run.start_unstored) = (Some(slot), run.now(), timeout, !start_stored);
             let flag = execution.cancelled_flag();
             flag.fetch_or(run.cancelled.load(Ordering::Relaxed), Ordering::Relaxed);
             run.cancelled = flag;
@@ -127,7 +127,7 @@ impl Heartbeats {
         run.shared.engine.held().remove(run.owner.fence);
         let mut runs = self.lock();
         match runs.get_mut(&run.owner.fence) {
-            Some(run) if run.slot.is_some() => run.over = true,
+            Some(run) if run.slot.is_some() => run.lease_ended = true,
             _ => drop(runs.remove(&run.owner.fence)),
         }
     }
@@ -142,23 +142,24 @@ impl Heartbeats {
         slots.iter().filter_map(latest).map(RunningAttempt::handler).collect()
     }
 
-    /// Whether the attempt was ended at its timeout. Its handler has returned now.
-    pub(super) fn has_expired(&self, fence: u64) -> bool {
+    /// Whether the attempt was ended at its timeout. Its handler has returned, so that this is asked once: it forgets the attempt.
+    pub(super) fn take_expired(&self, fence: u64) -> bool {
         self.expired.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence)
     }
 
-    /// How long the next renewal may wait.
+    /// How long the next renewal may wait: a third of the shortest lease, so that one renewal may fail, or a quarter of the shortest timeout, so that it
+    /// ends an attempt soon after it. From 2 ms, for few wake-ups, to 100 ms, for tasks that are claimed meanwhile.
     pub(super) fn pause(&self) -> Duration {
         let shortest = self
             .lock()
             .values()
-            .filter(|run| !run.over)
-            .map(|run| run.limit.map_or(run.lease / 3, |limit| limit.min(run.lease) / 4))
+            .filter(|run| !run.lease_ended)
+            .map(|run| run.timeout.map_or(run.lease / 3, |timeout| timeout.min(run.lease) / 4))
             .min();
         shortest.unwrap_or(Duration::MAX).clamp(Duration::from_millis(2), Duration::from_millis(100))
     }
 
-    /// Sets the flags of attempts that another process has cancelled. Other processes write in the writers mode only.
+    /// Sets the flags of attempts that another process has cancelled. Other processes write with `Sharing::Writers` only.
     fn see_cancels(&self) {
         let Some(shared) = self.lock().values().next().map(|run| run.shared.clone()) else { return };
         if !shared.engine.is_shared_by_writers() {
@@ -183,7 +184,7 @@ impl Heartbeats {
             }
             Ok(cancelled)
         });
-        // If the file cannot be read, the next call reports it.
+        // A file that cannot be read is reported by the next renewal.
         let cancelled = read.unwrap_or_default();
         if cancelled.is_empty() {
             return;
@@ -200,11 +201,11 @@ impl Heartbeats {
         let mut due = Vec::new();
         for run in self.runs() {
             let now = run.now();
-            if run.limit.is_some_and(|limit| now.saturating_sub(run.began) > limit) {
+            if run.timeout.is_some_and(|timeout| now.saturating_sub(run.began) > timeout) {
                 // Registered before the handler is notified, and so before it can store an outcome.
                 self.expired.lock().unwrap_or_else(PoisonError::into_inner).insert(run.owner.fence);
                 if !run.expire(now) {
-                    self.has_expired(run.owner.fence);
+                    self.take_expired(run.owner.fence);
                 }
                 self.end_lease(&run);
             } else if run.is_due(now) {
@@ -237,14 +238,14 @@ impl Heartbeats {
 
     /// The attempts whose leases are renewed.
     fn runs(&self) -> Vec<RunningAttempt> {
-        self.lock().values().filter(|run| !run.over).cloned().collect()
+        self.lock().values().filter(|run| !run.lease_ended).cloned().collect()
     }
 
     fn renewed(&self, run: &RunningAttempt, now: Duration, answer: Result<Option<Header>>) {
         if run.is_renewed(answer) {
             self.lock().entry(run.owner.fence).and_modify(|kept| {
                 kept.renewed = now;
-                kept.unmarked &= !run.unmarked;
+                kept.start_unstored &= !run.start_unstored;
             });
         } else {
             self.end_lease(run);
@@ -253,8 +254,8 @@ impl Heartbeats {
 }
 
 /// The error text of an attempt that took too long.
-pub(super) fn timeout_text(limit: Duration) -> String {
-    format!("the attempt took longer than its time limit of {limit:?}")
+pub(super) fn timeout_text(timeout: Duration) -> String {
+    format!("the attempt took longer than its time limit of {timeout:?}")
 }
 
 impl RunningAttempt {
@@ -269,11 +270,11 @@ impl RunningAttempt {
     }
 
     fn is_due(&self, now: Duration) -> bool {
-        self.unmarked || now.saturating_sub(self.renewed) >= self.lease / 3
+        self.start_unstored || now.saturating_sub(self.renewed) >= self.lease / 3
     }
 
     fn renewal(&self) -> TaskCommand {
-        let command = Command::Renew { owner: self.owner, lease: None, begin: self.unmarked };
+        let command = Command::Renew { owner: self.owner, lease: None, begin: self.start_unstored };
         TaskCommand::new(self.task.kind, Target::Known(self.task, self.id.clone()), command)
     }
 
@@ -302,7 +303,7 @@ impl RunningAttempt {
 
     /// False if its end could not be stored.
     fn expire(&self, now: Duration) -> bool {
-        let failure = Failure::new(timeout_text(self.limit.unwrap_or_default()));
+        let failure = Failure::new(timeout_text(self.timeout.unwrap_or_default()));
         let outcome = Outcome::Fail { retry_in: None };
         let mut action = FinishTask::plain(self.task, self.id.clone(), self.owner, outcome, Some(failure));
         action.finish.run = u64::try_from(now.saturating_sub(self.began).as_micros()).ok();

@@ -163,7 +163,7 @@ impl<'s> PoolState<'s> {
             Ok(()) => self.count(outcome, failure.as_ref(), *panicked, run),
             // The pool has stored the failure itself when the timeout was over.
             Err(error)
-                if error.kind() == ErrorKind::LeaseLost && self.dispatcher.heartbeats.has_expired(owner.fence) =>
+                if error.kind() == ErrorKind::LeaseLost && self.dispatcher.heartbeats.take_expired(owner.fence) =>
             {
                 let failure = Failure::new("the attempt took longer than its time limit");
                 self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);

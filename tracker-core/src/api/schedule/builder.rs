@@ -1,5 +1,5 @@
-//! Builds the task of an occurrence, with the user's function or from a stored template. Called by `scheduler`, `start_times` and
-//! `ScheduleHandle`; user code in it runs guarded, outside of locks and transactions.
+//! Builds the task of an occurrence, with the user's function or from a stored template. Builders are made in `api/schedule`, kept by `start_times`
+//! and run by `scheduler`, also for `ScheduleHandle::run_now`. User code in them runs guarded, outside of locks and transactions.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -26,7 +26,7 @@ pub(crate) type Builder = Arc<dyn Fn(&BuildContext<'_>, &Occurrence) -> Result<N
 /// Makes the task of an occurrence from a template.
 pub(crate) type TemplateBuilder = fn(&BuildContext<'_>, &Occurrence, &str) -> Result<NewTask>;
 
-/// The values that a builder needs of an open tracker.
+/// The parts of an open tracker that a builder uses.
 pub(crate) struct BuildContext<'b> {
     pub kind: &'b Kind,
     pub codecs: &'b PayloadCodecs,
@@ -38,7 +38,7 @@ pub(super) fn from_function<T: TrackedTask>(build: impl Fn(&Occurrence) -> T + S
     Arc::new(move |context, occurrence| new_task(context, occurrence, &build(occurrence)))
 }
 
-/// Makes a task from JSON text. `{scheduled_at}`, `{id}` and `{schedule}` in it are replaced by the values of the occurrence.
+/// Makes a task from JSON text. `{scheduled_at}`, `{uuid}`, `{id}` and `{schedule}` in it are replaced by the values of the occurrence.
 pub(super) fn from_template<T: TrackedTask>(
     context: &BuildContext<'_>,
     occurrence: &Occurrence,
@@ -92,7 +92,7 @@ pub(super) fn build(
 ) -> BuiltOccurrence {
     let occurrence = Occurrence::new(name, nominal);
     let built = catch_panic(|| work(context, &occurrence).map_err(|error: Error| error.to_string()));
-    let task = built.unwrap_or_else(|panic| Err(format!("the function that builds its tasks panicked: {panic}")));
+    let task = built.unwrap_or_else(|panic| Err(format!("the code that builds its tasks panicked: {panic}")));
     let task = task.map_err(|reason| {
         let redacted = catch_panic(|| {
             let mut reason = reason;

@@ -30,25 +30,26 @@ pub struct ScheduleInfo {
     pub catch_up: CatchUp,
     /// The treatment of overlapping occurrences.
     pub overlap: Overlap,
-    /// The payload of each occurrence, if the schedule is stored as data.
+    /// The payload of each occurrence, if the schedule was added with [`Tracker::add_schedule`](crate::Tracker::add_schedule).
     pub template: Option<String>,
-    /// The nominal time of the next occurrence; in the past while it is paused or no program submits it. `None` after the last one.
+    /// The nominal time of the next occurrence; in the past while it is paused or no program submits it. `None` after the last one, or if this version
+    /// cannot read the timing.
     pub next: Option<DateTime<Utc>>,
-    /// When that occurrence is submitted: its nominal time and its delay within the jitter.
+    /// When that occurrence is submitted: its nominal time plus its jitter.
     pub starts_at: Option<DateTime<Utc>>,
     /// Whether an operator has paused it.
     pub paused: bool,
     /// Number of occurrences that were submitted.
     pub submitted: u64,
-    /// Number of occurrences that were missed and not caught up. A gap counts at most 100.
+    /// Number of occurrences that were missed and not caught up. Each time that due occurrences are submitted, at most 100 are counted.
     pub missed: u64,
     /// Number of occurrences that were skipped because an earlier one was unfinished.
     pub overlapped: u64,
     /// Number of occurrences whose task could not be built or was refused.
     pub failed: u64,
-    /// The reason of the latest of those.
+    /// The error of the latest failed occurrence.
     pub last_error: Option<String>,
-    /// The scheduled times of up to 100 of the latest occurrences that were submitted, oldest first.
+    /// The nominal times of up to 100 of the latest occurrences that were submitted, oldest first.
     pub recent: Vec<DateTime<Utc>>,
 }
 
@@ -83,14 +84,14 @@ impl fmt::Display for Timing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cron { expression, zone } => write!(f, "cron {expression} ({zone})"),
-            Self::Every(period) => write!(f, "every {}", elapsed(*period)),
+            Self::Every(period) => write!(f, "every {}", period_text(*period)),
             Self::Dates(dates) => write!(f, "{} date{}", dates.len(), if dates.len() == 1 { "" } else { "s" }),
         }
     }
 }
 
 /// An interval in the largest unit that divides it.
-fn elapsed(micros: i64) -> String {
+fn period_text(micros: i64) -> String {
     const UNITS: [(i64, &str); 5] =
         [(86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "m"), (1_000_000, "s"), (1_000, "ms")];
     let unit = UNITS.iter().find(|(size, _)| micros % size == 0);

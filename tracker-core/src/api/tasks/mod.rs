@@ -21,7 +21,7 @@ pub use submit::{Receipt, Submission, SubmittedRecord};
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use crate::{
-    api::{open_kinds::OpenKind, schema::Schema, shared::Shared},
+    api::{open_kinds::OpenType, schema::Schema, shared::Shared},
     model::{
         bounds::{NAME, shorten},
         error::{Error, Result},
@@ -39,12 +39,12 @@ pub struct Tasks<T: Schema> {
     /// The step that claims and starts are about; none is chosen yet on a kind of several steps.
     step: Option<u16>,
     worker: Arc<str>,
-    opened: Arc<OpenKind>,
+    opened: Arc<OpenType>,
     types: PhantomData<fn() -> T>,
 }
 
 impl<T: Schema> Tasks<T> {
-    pub(crate) fn new(shared: Arc<Shared>, kind: &Kind, opened: Arc<OpenKind>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, kind: &Kind, opened: Arc<OpenType>) -> Self {
         let step = (kind.graph.steps().len() == 1).then_some(0);
         let worker = format!("pid {}", std::process::id()).into();
         let name = kind.name.as_str().into();

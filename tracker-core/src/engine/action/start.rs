@@ -9,7 +9,7 @@ use super::{Action, Claimed, Target};
 use crate::{
     engine::writer::Writer,
     model::{
-        error::{Error, Reason, Result},
+        error::{Reason, Result},
         kind::Kind,
         kinds::Kinds,
         task::{TaskKey, TaskRef},
@@ -68,19 +68,11 @@ pub(super) fn lease(
     let token = Uuid::new_v4();
     let known =
         header.lease.as_ref().map(|lease| lease.fence).into_iter().chain(header.last.as_ref().map(|last| last.fence));
-    let known = known.max();
-    let owner = Owner { fence: writer.peek_fence(known)?, token };
-    if known.is_some_and(|known| known >= owner.fence) {
-        return Err(Error::corrupted(
-            "tracker.meta",
-            "file_state",
-            format_args!("its next fence is {}, and {task} has a later one", owner.fence),
-        ));
-    }
+    let owner = Owner { fence: writer.reserve_fence(task, known.max())?, token };
     let command =
         Command::Start(Start { token, fence: owner.fence, begun, random: Writer::fraction_of(token), ..start.clone() });
     let done = writer.decide(kind, task, Some(header), &command, None, &row.id)?;
-    writer.take_peeked_fence()?;
+    writer.take_reserved_fence()?;
     let (now, reenters) = (writer.now(), header.lease.as_ref().is_some_and(|lease| start.reenter == Some(lease.token)));
     if !reenters {
         writer.rows().count_start(kind, now)?;

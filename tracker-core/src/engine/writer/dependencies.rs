@@ -214,7 +214,7 @@ impl Writer<'_> {
         while let Some(Propagation { target, name, end }) = self.propagations.pop_front() {
             let older = self.rows.pending_propagation_of(target)?;
             let end = older.map_or(end, |older| older.end.and(end));
-            let pending = PendingPropagation { target, end, before: self.next_seq()?, beyond: None };
+            let pending = PendingPropagation { target, end, before: self.seq_bound()?, beyond: None };
             self.propagate_pending(pending, name, older.is_some(), &mut left)?;
         }
         Ok(())

@@ -4,15 +4,18 @@
 
 use super::Writer;
 use crate::{
-    model::error::{Error, Result},
+    model::{
+        error::{Error, Result},
+        task::TaskRef,
+    },
     storage::{
         store::{NumberSeries, WorkingSet},
         tables::Source,
     },
 };
 
-/// Number of fences to request from a store before giving up. A reserved fence can be lower than the one that another process has given the
-/// task since.
+/// The most fences that one claim takes from a store until one exceeds the task's last fence: another process may have claimed the task after a fence
+/// was reserved. If none does, the claim fails as `Corrupted`.
 const FENCE_ATTEMPTS: usize = 4;
 
 impl Writer<'_> {
@@ -32,35 +35,47 @@ impl Writer<'_> {
         Ok(first)
     }
 
-    /// Returns the numbers from `first` on, of which none was used. In a store they stay unused.
+    /// Puts back the numbers from `first` on, of which none was used. A store does not give them out again.
     pub(super) fn give_back_seqs(&mut self, first: u64) {
         if self.working_set().is_none() {
             self.file_state.next_seq = first;
         }
     }
 
-    /// A number above those of all tasks so far. Each later task has at least this one.
-    pub(super) fn next_seq(&mut self) -> Result<u64> {
+    /// A number above those of all tasks so far. Each later task has at least this one. In a store, this takes a number.
+    pub(super) fn seq_bound(&mut self) -> Result<u64> {
         if self.working_set().is_some() { self.new_seq() } else { Ok(self.file_state.next_seq) }
     }
 
-    /// The fence of the next claim. [`Self::take_peeked_fence`] takes it once the claim is written. In a store it is above `known`, a fence
-    /// that the task has had.
-    pub(crate) fn peek_fence(&mut self, known: Option<u64>) -> Result<u64> {
-        let Some(set) = self.working_set() else { return Ok(self.file_state.next_fence) };
+    /// Reserves the fence of the next claim, above `known`, the last fence of the task. [`Self::take_reserved_fence`] takes it once the claim is written;
+    /// until then it stays reserved for the next claim of this transaction.
+    pub(crate) fn reserve_fence(&mut self, task: TaskRef, known: Option<u64>) -> Result<u64> {
+        let known = known.unwrap_or(0);
+        let Some(set) = self.working_set() else {
+            let fence = self.file_state.next_fence;
+            if known >= fence {
+                let what = format_args!("its next fence is {fence}, and {task} has a later one");
+                return Err(Error::corrupted("tracker.meta", "file_state", what));
+            }
+            return Ok(fence);
+        };
         let mut fence = self.reserved_fence.unwrap_or(0);
         for _ in 0..FENCE_ATTEMPTS {
-            if fence > known.unwrap_or(0) {
+            if fence > known {
                 break;
             }
             fence = set.take_numbers(NumberSeries::Fence, 1)?;
         }
         self.reserved_fence = Some(fence);
+        if known >= fence {
+            let what = format_args!("its fence is {known}, and the store gives out {fence}");
+            return Err(Error::corrupted("tracker.headers", task, what));
+        }
         Ok(fence)
     }
 
-    /// Takes the fence that [`Self::peek_fence`] has returned.
-    pub(crate) fn take_peeked_fence(&mut self) -> Result<()> {
+    /// Takes the fence that [`Self::reserve_fence`] has returned.
+    pub(crate) fn take_reserved_fence(&mut self) -> Result<()> {
         if self.working_set().is_some() {
             self.reserved_fence = None;
             return Ok(());
@@ -78,7 +93,7 @@ impl Writer<'_> {
         Ok(fence)
     }
 
-    /// Makes all later fences at least `fence`.
+    /// Makes all later fences at least `fence`. The transaction is committed also if it changes nothing else, as when `recover` raises the fence alone.
     pub(crate) fn raise_fence(&mut self, fence: u64) -> Result<()> {
         self.mark_dirty();
         if let Some(set) = self.working_set() {
@@ -97,18 +112,18 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The rows that this transaction has loaded from a store; `None` in a file.
+    /// The working set of the unit of work, behind a lock of its own; `None` in a file.
     pub(super) fn working_set(&self) -> Option<WorkingSet> {
         self.rows.source().working_set().cloned()
     }
 }
 
-/// The number after one that the file states.
+/// The next number. [`ErrorKind::Corrupted`](crate::ErrorKind::Corrupted) if there is none.
 pub(super) fn after(number: u64) -> Result<u64> {
     number.checked_add(1).ok_or_else(exhausted)
 }
 
-/// Counting cannot reach the last number, so the stored one is damaged.
+/// No file uses up 2^64 numbers, so the stored one is damaged.
 fn exhausted() -> Error {
     Error::corrupted("tracker.meta", "file_state", "a number that only rises stands at its end")
 }

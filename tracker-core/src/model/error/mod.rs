@@ -179,7 +179,8 @@ impl Error {
         Self::new(
             ErrorKind::Corrupted,
             format!(
-                "the file is damaged in table {table} at {key}: {what}; copy what is readable into a new file with Tracker::recover"
+                "the stored data is damaged in table {table} at {key}: {what}; copy what is readable into a new file with Tracker::recover, \
+                 or restore a backup of the store"
             ),
         )
     }

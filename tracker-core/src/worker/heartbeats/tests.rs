@@ -68,7 +68,7 @@ fn next_renewal_comes_before_a_lease_or_a_limit_ends() {
         (SECOND, Some(SECOND), millis(100)),
         (millis(3), None, millis(2)),
     ] {
-        scene.change(1, |run| (run.lease, run.limit) = (lease, limit));
+        scene.change(1, |run| (run.lease, run.timeout) = (lease, limit));
         assert_eq!(scene.running.pause(), expected, "{lease:?} {limit:?}");
     }
 }
@@ -78,13 +78,13 @@ fn lease_is_renewed_after_a_third_or_for_an_unstored_begin() {
     let scene = Scene::new(3);
     let before = [0, 1, 2].map(|at| scene.expires(at));
     scene.fixture.clock.advance(SECOND * 19);
-    scene.change(1, |run| run.unmarked = true);
+    scene.change(1, |run| run.start_unstored = true);
     scene.running.renew_due();
     assert_eq!((scene.expires(0), scene.expires(2)), (before[0], before[2]), "not yet");
     let begun = |at| scene.header(at).lease.is_some_and(|lease| lease.begun);
     assert_eq!((begun(0), begun(1)), (false, true));
     assert!(scene.expires(1) > before[1]);
-    assert_eq!(scene.run(1).map(|run| run.unmarked), Some(false), "it is said once");
+    assert_eq!(scene.run(1).map(|run| run.start_unstored), Some(false), "it is said once");
 
     scene.fixture.clock.advance(SECOND);
     scene.running.renew_due();
@@ -120,7 +120,7 @@ fn cancelled_handler_is_notified_and_lost_lease_not_renewed() {
 #[test]
 fn an_attempt_has_its_whole_limit_and_no_more() {
     let scene = Scene::new(1);
-    scene.change(0, |run| run.limit = Some(SECOND * 10));
+    scene.change(0, |run| run.timeout = Some(SECOND * 10));
     scene.fixture.clock.advance(SECOND * 10);
     scene.running.renew_due();
     assert!(scene.header(0).lease.is_some());
@@ -128,8 +128,8 @@ fn an_attempt_has_its_whole_limit_and_no_more() {
     scene.running.renew_due();
     assert_eq!((scene.header(0).lease, scene.header(0).failures), (None, 1));
     let fence = scene.claimed[0].owner.fence;
-    assert!(scene.run(0).is_none() && scene.running.has_expired(fence));
-    assert!(!scene.running.has_expired(fence), "its handler returns once");
+    assert!(scene.run(0).is_none() && scene.running.take_expired(fence));
+    assert!(!scene.running.take_expired(fence), "its handler returns once");
 }
 
 #[test]
