@@ -18,6 +18,10 @@ const MARGIN: i64 = 2 * SLOW_MICROS;
 /// Time between two reads of a whole range. They find a task that a server committed so late that its claim key is skipped.
 const WHOLE_READS: Duration = Duration::from_secs(5);
 
+/// Time between two claims that learn where the next ones begin: to learn it, a claim looks for the first task a second time, which costs a tenth of the
+/// statement. So claims read at most the index entries of tasks that left the range within this time.
+const LEARNS_EVERY: Duration = Duration::from_millis(100);
+
 /// How long claims read the whole range after a rewind, and after a claim that has found few tasks: a claim that skips and must then read the whole range needs
 /// two round trips.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -39,6 +43,7 @@ pub(crate) struct ClaimStarts(HashMap<RangeId, Starts>);
 struct Starts {
     rewinds: u64,
     read_whole: Instant,
+    learned: Instant,
     /// Claims skip nothing before.
     skips_after: Instant,
     /// The first key to read, by rank: 255 less the priority.
@@ -64,6 +69,8 @@ pub(crate) struct Parts {
     range: Option<ClaimRange>,
     /// The state in which no task had a skipped claim key; `None` if nothing is skipped.
     skips: Option<Skip>,
+    /// Whether the claim needs the first key for [`ClaimStarts::learn`].
+    pub learns: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +88,7 @@ struct ClaimRange {
 /// The answer to a read of the parts of a range.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RangeAnswer<'a> {
-    /// The first key, also of a locked task.
+    /// The first key, also of a locked task; `None` if the claim does not learn.
     pub first: Option<&'a [u8]>,
     /// The last key of the tasks that were returned.
     pub last: Option<&'a [u8]>,
@@ -94,7 +101,11 @@ impl ClaimStarts {
     pub(crate) fn parts(&self, from: &[u8], to: &[u8], now: Instant) -> Parts {
         let whole = Parts::whole(from, to);
         let Some(range) = whole.range else { return whole };
-        let Some(starts) = self.0.get(&range.id).filter(|starts| starts.is_used(now)) else { return whole };
+        let Some(starts) = self.0.get(&range.id) else { return whole };
+        let learns = now.duration_since(starts.learned) >= LEARNS_EVERY;
+        if !starts.is_used(now) {
+            return Parts { learns, ..whole };
+        }
         let mut keys = Vec::new();
         let mut read_to = from;
         for (rank, start) in starts.keys.iter().filter(|(_, start)| start.as_slice() < to) {
@@ -105,12 +116,13 @@ impl ClaimStarts {
             read_to = start;
         }
         keys.push((read_to.to_vec(), to.to_vec()));
-        Parts { keys, range: whole.range, skips: Some(Skip { rewinds: starts.rewinds, read_whole: starts.read_whole }) }
+        let skips = Some(Skip { rewinds: starts.rewinds, read_whole: starts.read_whole });
+        Parts { keys, range: whole.range, skips, learns }
     }
 
-    /// Remembers what a unit has found.
+    /// Remembers what a unit has found, if it learns.
     pub(crate) fn learn(&mut self, parts: &Parts, answer: &RangeAnswer<'_>, unit: UnitTime) {
-        let Some(range) = parts.range else { return };
+        let Some(range) = parts.range.filter(|_| parts.learns) else { return };
         let starts = self.0.entry(range.id).or_insert_with(|| Starts::new(unit));
         // Another unit has read the whole range since.
         if starts.rewinds > unit.rewinds || parts.skips.is_some_and(|skip| skip.read_whole != starts.read_whole) {
@@ -119,7 +131,7 @@ impl ClaimStarts {
         if range.is_short(answer, unit) || starts.rewinds != unit.rewinds {
             starts.skips_after = unit.began + PAUSE;
         }
-        starts.rewinds = unit.rewinds;
+        (starts.rewinds, starts.learned) = (unit.rewinds, unit.began);
         if parts.skips.is_none() {
             starts.read_whole = unit.began;
             starts.keys.clear();
@@ -150,7 +162,7 @@ impl ClaimStarts {
 impl Parts {
     /// The whole range.
     pub(crate) fn whole(from: &[u8], to: &[u8]) -> Self {
-        Self { keys: vec![(from.to_vec(), to.to_vec())], range: ClaimRange::of(from, to), skips: None }
+        Self { keys: vec![(from.to_vec(), to.to_vec())], range: ClaimRange::of(from, to), skips: None, learns: true }
     }
 
     /// Whether the unit has to read the whole range after these parts: tasks may have skipped claim keys by now, or there are not enough tasks
@@ -163,7 +175,8 @@ impl Parts {
 
 impl Starts {
     fn new(unit: UnitTime) -> Self {
-        Self { rewinds: unit.rewinds, read_whole: unit.began, skips_after: unit.began, keys: BTreeMap::new() }
+        let UnitTime { rewinds, began, .. } = unit;
+        Self { rewinds, read_whole: began, learned: began, skips_after: began, keys: BTreeMap::new() }
     }
 
     fn is_used(&self, now: Instant) -> bool {

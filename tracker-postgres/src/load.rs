@@ -30,7 +30,7 @@ pub(crate) enum Source {
     Range(usize),
     /// The want of this index, with the number of rows beside those that are skipped.
     SkippingRange(usize),
-    /// The ranges in [`Plan::claims`], each with its number of rows and its first key.
+    /// The ranges in [`Plan::claims`], each with its number of rows, and with its first key if a claim learns it.
     ClaimRanges,
 }
 
@@ -170,17 +170,19 @@ impl Plan {
         }
         let limit = |claim: &ClaimRead| wants.get(claim.index).map_or(1, limit);
         let numbered = claims.iter().zip(0_i64..);
-        let parts: Vec<_> = numbered
-            .flat_map(|(claim, number)| claim.parts.keys.iter().map(move |part| (number, part, limit(claim))))
-            .collect();
-        let count = RowCount::of(parts.len());
-        let params = count
+        let keys: Vec<_> =
+            numbered.flat_map(|(claim, number)| claim.parts.keys.iter().map(move |part| (number, part))).collect();
+        let parts = RowCount::of(keys.len());
+        let ranges = if parts == RowCount::Many { parts } else { RowCount::of(claims.len()) };
+        let params = parts
             .params()
-            .list(parts.iter().map(|(number, ..)| *number))
-            .list(parts.iter().map(|(_, (first, _), _)| first.as_slice()))
-            .list(parts.iter().map(|(_, (_, behind), _)| behind.as_slice()))
-            .list(parts.iter().map(|(.., limit)| *limit));
-        self.push(Load::ClaimRanges(count), params, Source::ClaimRanges);
+            .list(keys.iter().map(|(number, _)| *number))
+            .list(keys.iter().map(|(_, (first, _))| first.as_slice()))
+            .list(keys.iter().map(|(_, (_, behind))| behind.as_slice()))
+            .list((0_i64..).take(claims.len()))
+            .list(claims.iter().map(limit));
+        let gives_first = claims.iter().any(|claim| claim.parts.learns);
+        self.push(Load::ClaimRanges { parts, ranges, gives_first }, params, Source::ClaimRanges);
         self.claims = claims;
     }
 

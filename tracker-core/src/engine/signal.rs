@@ -34,20 +34,16 @@ impl Signal {
     pub(crate) fn raise(&self) {
         self.increment();
         self.condition.notify_all();
-        self.wake_futures();
+        #[cfg(feature = "tokio")]
+        wake_futures(&self.notify);
     }
 
     /// [`Self::raise`] for changes that one waiting thread can use up. All futures are woken.
     pub(crate) fn raise_for_one(&self) {
         self.increment();
         self.condition.notify_one();
-        self.wake_futures();
-    }
-
-    /// The wakers of async callers are foreign code.
-    fn wake_futures(&self) {
         #[cfg(feature = "tokio")]
-        drop(catch_panic(|| self.notify.notify_waiters()));
+        wake_futures(&self.notify);
     }
 
     fn increment(&self) {
@@ -87,6 +83,12 @@ impl Signal {
             None => notified.await,
         }
     }
+}
+
+/// The wakers of async callers are foreign code.
+#[cfg(feature = "tokio")]
+fn wake_futures(notify: &tokio::sync::Notify) {
+    drop(catch_panic(|| notify.notify_waiters()));
 }
 
 /// Raises signals when a clock is set, because waits that measure elapsed time do not notice it.

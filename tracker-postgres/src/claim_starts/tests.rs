@@ -40,8 +40,12 @@ impl Test {
     }
 
     fn unit(&self, rewinds: u64, seconds: i64) -> UnitTime {
-        let began = self.began + Duration::from_secs(seconds.unsigned_abs());
-        UnitTime { rewinds, now: NOW + seconds * SECOND, began }
+        self.unit_after_millis(rewinds, seconds * 1_000)
+    }
+
+    fn unit_after_millis(&self, rewinds: u64, millis: i64) -> UnitTime {
+        let began = self.began + Duration::from_millis(millis.unsigned_abs());
+        UnitTime { rewinds, now: NOW + millis * 1_000, began }
     }
 
     /// A unit reads the waiting tasks, and finds as many as it wants, from `first` to `last`. Returns what it has read, and whether it has to read the whole range.
@@ -68,6 +72,20 @@ fn next_claim_begins_at_the_first_task_of_the_last_one() {
     assert_eq!(read, (vec![(from.clone(), key(100, i64::MIN)), (first, to.clone())], false));
     let read = test.claim(test.unit(0, 2), &third, &third);
     assert_eq!(read, (vec![(from, key(100, i64::MIN)), (second, to)], false));
+}
+
+#[test]
+fn start_is_learned_at_most_ten_times_per_second() {
+    let mut test = Test::new();
+    let (from, to) = waiting();
+    let keys = [3, 5, 8, 9].map(|at| key(100, at));
+    test.claim(test.unit(0, 0), &keys[0], &keys[3]);
+    for (millis, start, learns) in [(99, 0, false), (100, 0, true), (199, 2, false), (200, 2, true)] {
+        let unit = test.unit_after_millis(0, millis);
+        assert_eq!(test.starts.parts(&from, &to, unit.began).learns, learns, "after {millis} ms");
+        let task = &keys[if learns { start + 1 } else { 3 }.max(2)];
+        assert_eq!(test.claim(unit, task, &keys[3]).0[1].0, keys[start], "after {millis} ms");
+    }
 }
 
 #[test]

@@ -25,9 +25,14 @@ pub(crate) enum Load {
     /// Tasks in a range of a key. The order of the rows does not count.
     TaskKeyRange(TaskKey, Range, Lock),
     /// Tasks in several ranges of the order of claims, with [`Lock::Skip`]: one statement costs less than one for each range. Each range has parts in
-    /// their order. Parameters, for each part: the number of its range, its start, its end, and the most rows of the range. The columns of a task follow
-    /// the size of the range, as in a range that skips rows, and its number. The last row of a range has its first key, also that of a locked task.
-    ClaimRanges(RowCount),
+    /// their order. Parameters: for each part, the number of its range, its start and its end; then for each range, its number and its most rows. The
+    /// columns of a task follow the size of the range, as in a range that skips rows, and its number. The last row of a range may have its first key, also
+    /// that of a locked task.
+    ClaimRanges {
+        parts: RowCount,
+        ranges: RowCount,
+        gives_first: bool,
+    },
     /// Rows by key. The number of rows is that of [`Plain::Rows`], whose keys have a table each.
     Rows(Plain, RowCount, Lock),
     RowRange(Plain, Range, Lock),
@@ -144,9 +149,10 @@ fn select(columns: &str, count: usize, rows: &str, lock: Lock) -> String {
 }
 
 /// [`Load::ClaimRanges`].
-fn claim_ranges(schema: &str, count: RowCount) -> (String, Vec<u32>) {
-    let columns = [("number", INT8S), ("first", BYTEAS), ("behind", BYTEAS), ("most", INT8S)];
-    let parts = count.table(&columns);
+fn claim_ranges(schema: &str, parts: RowCount, ranges: RowCount, gives_first: bool) -> (String, Vec<u32>) {
+    let mut parts = parts.table(&[("number", INT8S), ("first", BYTEAS), ("behind", BYTEAS)]);
+    let ranges = ranges.table_behind(parts.types.len(), &[("number", INT8S), ("most", INT8S)]);
+    parts.types.extend(ranges.types);
     // The rows of a range: part by part, as many as are asked for.
     let rows = |columns: &str, most: &str, lock: &str| {
         format!(
@@ -156,17 +162,19 @@ fn claim_ranges(schema: &str, count: RowCount) -> (String, Vec<u32>) {
     };
     let found = rows(COLUMNS, "r.most", Lock::Skip.clause());
     let (size, first) = (rows("1", "r.most", ""), rows("t.claim_key", "1", ""));
-    let nulls =
-        COLUMNS.split(", ").map(|column| if column == "t.claim_key" { format!("({first})") } else { "NULL".into() });
-    let nulls = nulls.collect::<Vec<_>>().join(", ");
+    let last = COLUMNS.split(", ").map(|column| match column {
+        "t.claim_key" if gives_first => format!("({first})"),
+        _ => "NULL".into(),
+    });
+    let last = last.collect::<Vec<_>>().join(", ");
     (
         format!(
-            "WITH p AS MATERIALIZED (SELECT * FROM {}), r AS MATERIALIZED (SELECT DISTINCT number, most FROM p), \
+            "WITH p AS MATERIALIZED (SELECT * FROM {}), r AS MATERIALIZED (SELECT * FROM {}), \
              found AS MATERIALIZED (SELECT r.number, f.* FROM r CROSS JOIN LATERAL ({found}) AS f) \
              SELECT NULL::int8, f.* FROM found f UNION ALL SELECT \
              CASE WHEN (SELECT count(*) FROM found f WHERE f.number = r.number) < r.most \
-             THEN (SELECT count(*) FROM ({size}) AS n) ELSE 0 END, r.number, {nulls} FROM r",
-            parts.from
+             THEN (SELECT count(*) FROM ({size}) AS n) ELSE 0 END, r.number, {last} FROM r",
+            parts.from, ranges.from
         ),
         parts.types,
     )
@@ -209,7 +217,7 @@ impl Load {
                 let rows = format!("{schema}.tasks t {clause}");
                 (select(COLUMNS, COLUMNS.split(',').count(), &rows, lock), range.types())
             }
-            Self::ClaimRanges(count) => claim_ranges(schema, count),
+            Self::ClaimRanges { parts, ranges, gives_first } => claim_ranges(schema, parts, ranges, gives_first),
             // No unit locks these rows. Since they are sorted as the index, any join might read all of it; one within OFFSET cannot.
             Self::Rows(Plain::Indexes, ..) => (
                 format!(

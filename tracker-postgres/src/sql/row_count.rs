@@ -35,8 +35,13 @@ impl RowCount {
 
     /// The rows as a table of the name `e`. The parameters begin with `$1`, column by column. `columns` are names and types of arrays.
     pub(super) fn table(self, columns: &[(&str, u32)]) -> RowTable {
+        self.table_behind(0, columns)
+    }
+
+    /// [`Self::table`] behind other parameters.
+    pub(super) fn table_behind(self, params: usize, columns: &[(&str, u32)]) -> RowTable {
         let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        let param = |column: usize, row: usize| format!("${}", column * self.params_of_column() + row + 1);
+        let param = |column: usize, row: usize| format!("${}", params + column * self.params_of_column() + row + 1);
         let row = |row: usize| (0..columns.len()).map(|column| param(column, row)).collect::<Vec<_>>().join(", ");
         let (from, types) = match self {
             Self::Few(rows) => (
@@ -80,6 +85,8 @@ mod tests {
         assert_eq!(table.from, "(VALUES ($1, $3), ($2, $4)) AS e(seq, key)");
         assert_eq!(table.types, [INT8, INT8, BYTEA, BYTEA]);
         assert_eq!(table.next_param(), "$5");
+        let behind = RowCount::of(1).table_behind(4, &[("seq", INT8S), ("key", BYTEAS)]);
+        assert_eq!(behind.from, "(VALUES ($5, $6)) AS e(seq, key)");
     }
 
     #[test]
