@@ -142,7 +142,9 @@ fn attack(place: &Place, recorded: &[Snapshot], faults: Faults, found: &mut Foun
         }
     }
     found.faults += proxy.made();
-    assert!(proxy.made() > 10, "the proxy made only {} faults at {} statements", proxy.made(), proxy.seen());
+    // A server refuses only a part of what the proxy counts, and a call meets one fault at most.
+    let hits = proxy.seen() / EVERY;
+    assert!(proxy.made() > hits / 4, "the proxy made only {} faults of {hits}", proxy.made());
     proxy.set(None);
     assert_eq!(spectator.tracker.verify().unwrap(), [], "{faults:?}");
 }
