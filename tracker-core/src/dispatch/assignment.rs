@@ -190,7 +190,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
 
     pub(super) fn claimed(&mut self, claim: &ClaimRequest, found: Found<T>) {
         self.end_claim(claim);
-        // Unless another outcome was stored since, the claim knows all of them, its own included.
+        // The claim saw every outcome that is stored, its own included, unless another was stored since the claim was made.
         let is_current = claim.stamp.stored == self.stored;
         self.stored += u64::from(claim.stores);
         let Found { mut tasks, mut idle, isolated_waits, is_cut, limited } = found;

@@ -76,7 +76,7 @@ pub(crate) struct Bounds {
 const TASKS_PER_ASSIGNMENT: usize = 64;
 /// A handler that takes less is short, so that waking a thread for it costs more than the handler.
 const SHORT: Duration = Duration::from_micros(50);
-/// A longer handler counts for no more than this.
+/// A handler that takes longer counts as this long.
 const LONG: Duration = Duration::from_micros(200);
 
 /// The state of one pool.
@@ -119,7 +119,7 @@ enum Isolation {
 }
 
 impl<T: ClaimedTask> Dispatcher<T> {
-    /// A pool that serves one kind for each element of `limited`, which says whether the kind has a limit or a rate.
+    /// A pool that serves one kind for each element of `limited`, which is true if the kind has a limit or a rate.
     pub(crate) fn new(bounds: Bounds, limited: impl IntoIterator<Item = bool>) -> Self {
         let kinds: Vec<_> = limited.into_iter().map(KindQueue::new).collect();
         Self {

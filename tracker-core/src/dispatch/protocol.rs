@@ -1,5 +1,5 @@
-//! Defines the inputs and the effects of the dispatcher. Made and read by `Dispatcher::step`, `worker/shared_dispatcher`, and the slots in
-//! `worker/pool`, `worker/kind_runner` and `worker/async_slot`; plain values.
+//! Defines the inputs and the effects of the dispatcher. `worker/shared_dispatcher` makes the inputs, `Dispatcher::step` the effects, and the
+//! slots in `worker/pool`, `worker/kind_runner` and `worker/async_slot` perform the actions. Plain values.
 
 use std::time::Duration;
 

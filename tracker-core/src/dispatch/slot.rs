@@ -1,4 +1,5 @@
-//! `Slot` is the state of one place of a pool where a handler runs, a thread or a future. Kept by `Dispatcher`; pure.
+//! `Slot` is the state of one place of a pool where a handler runs, a thread or a future; `Assignment` is its work on one kind. Kept by
+//! `Dispatcher`; pure.
 
 use super::{
     idle::{Idle, Pass},
@@ -22,14 +23,14 @@ pub(super) struct Slot<T> {
     pub first: usize,
 }
 
-/// The time that a slot works on one kind.
+/// The work of a slot on one kind, until it goes on to another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Assignment<T> {
     pub kind: usize,
     pub mode: Mode,
     /// How many handlers it has started.
     pub started: usize,
-    /// The last claim found no task.
+    /// Why the last claim found no task, if it found none.
     pub found: Option<Idle>,
     /// The task that it has claimed for itself and not started.
     pub task: Option<T>,

@@ -1,5 +1,5 @@
 //! Counts the slots of a pool: which are open, which leave after a resize, and when the pool is over. Called by `Dispatcher::step` and
-//! `worker/shared_dispatcher`, for which a driver starts a thread or a future for each open slot; pure.
+//! `worker/shared_dispatcher`; pure. A driver starts a thread or a future for each open slot.
 
 use super::{Action, ClaimedTask, Dispatcher, KindQueue, slot::Slot};
 
