@@ -1,5 +1,5 @@
-//! Limits the sizes and counts of payloads, texts, names and kinds, and shortens texts to them. Used by all of `model` and by `api`,
-//! `portable` and `engine/writer/rebuild`, where a value is created or read from outside. Pure.
+//! Limits the sizes and counts of payloads, texts, names and kinds, and shortens texts to them. Used by `model`, and by `api`, `portable` and
+//! `engine/writer/rebuild`, where a value is created or read from outside. Pure.
 
 use crate::model::{
     error::{Error, Result},

@@ -1,6 +1,6 @@
-//! Encodes a task as its stored payload, MessagePack with field names, and decodes it again, so that structs can change and tools can look
-//! inside. Called by `api`, `portable/payload` and `model/payload`. Runs user code (serde, migrations, payload codecs), guarded, and
-//! touches no row.
+//! Encodes a task as its stored payload, MessagePack with field names, and decodes it again, so that structs can change and tools can look inside.
+//! Called by `api`, `portable/payload` and `model/payload`. Runs user code: the type's `Deserialize`, migrations and payload codecs guarded,
+//! `Serialize` unguarded. Touches no row.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -91,7 +91,7 @@ pub(crate) fn decode<T: TrackedTask>(codecs: &PayloadCodecs, kind: &str, id: &Ta
     decode_plain(kind, id, &plain)
 }
 
-/// Decodes a stored payload as its type. Returns the plain bytes with it, and none if a payload would be stored in another form now.
+/// Decodes a stored payload as its type. Also returns the plain bytes, unless a payload would be stored in another form now.
 pub(crate) fn decode_claimed<T: TrackedTask>(
     codecs: &PayloadCodecs,
     kind: &str,

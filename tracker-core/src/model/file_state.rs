@@ -1,5 +1,5 @@
-//! `FileState` holds the numbers that each commit updates: the change number, the next numbers, the highest time seen. Changed by `Writer`
-//! and by `maintenance/move_tasks/end`, stored by `storage/tables`; plain data.
+//! `FileState` holds the numbers that each commit updates: the change number, the next numbers, the highest time seen. Changed by `Writer`,
+//! `engine/repair_time`, `maintenance/backup` (in the copy) and `maintenance/move_tasks/end`; stored by `storage/tables`. Plain data.
 
 use uuid::Uuid;
 
@@ -12,8 +12,8 @@ pub(crate) struct FileState {
     pub next_fence: u64,
     /// The highest time that the file has seen.
     pub clock_floor: Micros,
-    /// The instance that made the last commit, and which one of its commits it was: the answer to a commit whose outcome
-    /// is unknown.
+    /// The instance that made the last commit, and the number of that commit (`batch`). They tell whether a commit whose outcome is
+    /// unknown is stored.
     pub instance: Uuid,
     pub batch: u64,
     /// Rises with every commit that changed a task.

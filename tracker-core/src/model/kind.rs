@@ -171,12 +171,12 @@ impl Kind {
         })
     }
 
-    /// Whether a task waits for nothing any more.
+    /// Whether a task has a terminal status.
     pub(crate) fn is_finished(&self, header: &Header) -> bool {
         self.graph.status(header.code).is_some_and(|status| self.graph.is_terminal(status))
     }
 
-    /// The statuses that the retention is about, and how long each is kept.
+    /// The statuses whose tasks the retention deletes, and how long each is kept.
     pub(crate) fn retention(&self) -> Vec<(i32, Duration)> {
         let of = |rule: &Retention| {
             let (role, keep) = (rule.role, rule.keep);

@@ -1,5 +1,5 @@
-//! Models a task and its transitions: status graphs, ids, policies, times, errors, and the pure transition rules. Used by all other
-//! folders. Touches no file and starts no thread; only `time` reads a clock, and `codec` and `user_code` run code of the user, guarded.
+//! Models a task and its transitions: status graphs, ids, policies, times, errors, and the pure transition rules. Used by all other folders.
+//! Touches no file and starts no thread; only `time` reads a clock, and `codec`, `task/fingerprint` and `user_code` run code of the user.
 
 pub(crate) mod bounds;
 pub(crate) mod codec;

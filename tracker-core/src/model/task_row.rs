@@ -1,5 +1,6 @@
-//! `TaskRow` is the payload of a task with its keys, and `Progress` the latest report of its handler. Made by `model/codec`,
-//! `portable/payload` and `api/execution`, stored by `storage`, and read by `engine`, `api` and `maintenance/verify`; plain data.
+//! `TaskRow` is the payload of a task with its keys: made by `model/codec`, `portable/payload`, `api/inspect/update` and `engine/action`.
+//! `Progress` is the latest report of a handler: made by `api/execution`. Both are stored by `storage` and read by `engine`, `api` and
+//! `maintenance/verify`; plain data.
 
 use crate::model::{task::TaskKey, time::Micros};
 

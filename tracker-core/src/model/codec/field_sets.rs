@@ -1,5 +1,5 @@
-//! `FieldSets` remembers the sets of field names that this process has encoded and decoded again without an error, so that only a new set
-//! is checked. Used by `model/codec` and `encoder`; a static table in memory.
+//! `FieldSets` remembers the sets of field names that this process has encoded and decoded again without an error, so that only a new set is
+//! checked. Used by `model/codec` and `encoder`; reads and writes two static tables in memory.
 
 use std::{
     any::TypeId,
@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// that share a hash are taken for one. Of a million sets, most likely no two share one.
 type Hashed = u64;
 
-/// Sets that were read back, of all types of the process. A full table reads no further sets back.
+/// Sets of all types of the process that were read back. A set whose slots are all taken counts as known, and is not read back.
 struct Table<const SLOTS: usize>([AtomicU64; SLOTS]);
 
 /// How many slots a set may be in.

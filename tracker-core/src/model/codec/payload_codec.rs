@@ -53,7 +53,7 @@ struct NamedCodec {
 }
 
 impl PayloadCodecs {
-    /// The codecs under their names. Refuses names without meaning, and two of the same name.
+    /// The codecs under their names. Refuses a name that is empty or too long, and two codecs with one name.
     pub(crate) fn of(codecs: Vec<Arc<dyn PayloadCodec>>) -> Result<Self> {
         let mut named: Vec<NamedCodec> = Vec::with_capacity(codecs.len());
         for codec in codecs {

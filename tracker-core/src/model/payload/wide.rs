@@ -1,8 +1,8 @@
 //! Detects integers of more than 64 bits, which no payload can hold: a JSON reader would round them to a float. Called by `model/payload`
 //! and `portable/line`; pure.
 
-/// The first integer of a text of JSON that does not fit 64 bits. An integer that is written as a float, or as `{"$f64": …}`, is
-/// none.
+/// The first integer of a text of JSON that does not fit 64 bits. An integer that is written as a float, or as `{"$f64": …}`, does
+/// not count.
 pub(crate) fn wide_integer(text: &[u8]) -> Option<&str> {
     // The string before the place, with nothing but a colon between.
     let mut before: &[u8] = b"";

@@ -1,5 +1,5 @@
-//! `Occurrence` is one run of a schedule, with the ids and the delay that follow from its name and scheduled time. Made by `api/schedule`
-//! and `timing`, submitted by `engine/action/schedule`; pure.
+//! `Occurrence` is one run of a schedule, with the ids and the delay that follow from its name and scheduled time. Made by `api/schedule`, which
+//! builds its task, and by `engine/action/schedule`, which looks for unfinished ones; `timing` reads the delay. Pure.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! `ScheduleRow` is a schedule as the file stores it. Written by `engine`, read by `api/schedule`, `portable/schedule` and
-//! `maintenance/recover`; plain data.
+//! `ScheduleRow` is a schedule as the file stores it. Made by `engine/action/schedule` and `portable/schedule`, changed by the first, and read by
+//! `api/schedule`, `portable/schedule` and `maintenance/recover`; plain data.
 
 use serde::{Deserialize, Serialize};
 

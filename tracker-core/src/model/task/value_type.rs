@@ -59,8 +59,8 @@ impl ValueType {
     }
 }
 
-/// Whether two encoded values of one index or one unique key have different types. A custom
-/// encoding has no other type than any value. The encoding of `None` has another type only than values that are not optional.
+/// Whether two encoded values of one index or one unique key have different types. A custom encoding counts as the type of any value, and
+/// the encoding of `None` as that of any optional value.
 pub(crate) fn has_other_type(one: &[u8], other: &[u8]) -> bool {
     match (key_values(one), key_values(other)) {
         (Some(ones), Some(others)) => {

@@ -1,4 +1,5 @@
-//! `ManualClock` is a clock that tests set; it wakes waiting threads when it is set. Called by users in their tests; in memory only.
+//! `ManualClock` is a clock that tests set; it wakes waiting threads when it is set. Called by users in their tests. Keeps its time in memory,
+//! behind a lock.
 
 use std::{
     fmt,

@@ -22,8 +22,8 @@ pub(crate) struct CompletionRate {
 impl CompletionRate {
     /// Adds `ends` tasks that end now; their attempts took `ran` in all.
     ///
-    /// Where several run at a time, ends come closer together than the runs are long: that is how concurrency counts. A
-    /// longer time than the runs took was a pause, in which nothing ran.
+    /// The time since the last end counts, so tasks that run at the same time lower the mean. It counts at most as long as the runs: a
+    /// longer time includes a pause, in which nothing ran.
     pub(crate) fn add(&mut self, ends: u64, ran: Micros, now: Micros) {
         if ends == 0 {
             return;

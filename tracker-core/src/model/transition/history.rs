@@ -1,6 +1,6 @@
-//! Holds the attempts of a task: `StoredAttempt`, `AttemptStatus`, `Failure`, and the notes and metrics of a handler. Made by
-//! `model/transition`, `model/failure`, `api/execution`, `worker` and `portable`; stored by `storage` with the change of the header, and
-//! read by `engine` and `api`; plain data.
+//! Holds the attempts of a task: `StoredAttempt` and `AttemptStatus`, made by `model/transition` and `portable`; `Failure`, made by
+//! `model/failure`, `model/user_code`, `api` and `worker`; `Annotations` (notes and metrics), filled by `api/execution`. Stored by `storage` with
+//! the change of the header, and read by `engine` and `api`; plain data.
 
 use serde::{Deserialize, Serialize};
 

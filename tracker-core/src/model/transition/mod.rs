@@ -56,7 +56,8 @@ pub(crate) struct Rules<'a> {
     pub graph: &'a Graph,
     pub policy: &'a Policy,
     pub now: Micros,
-    /// The open tracker that decides; nil if nothing is decided. The process that held a rescued lease of another tracker has ended.
+    /// The open tracker that decides; nil if nothing is decided. If a rescue ends a lease of another instance, the process of that lease has
+    /// ended.
     pub instance: Uuid,
 }
 

@@ -1,6 +1,6 @@
-//! Ends an expired lease whose owner did not report: as a crash, or as nothing for a task that was prefetched and not begun.
-//! `take_successor` starts a task again with the payload that was submitted during its run; `finish` calls it too. Called by
-//! `Rules::decide`, and `rescue_text` by `engine/run_log`; pure.
+//! Ends an expired lease whose owner did not report: as a crash, or without an attempt if the task was prefetched and its handler had not begun.
+//! `take_successor` starts a task again with the payload that was submitted during its run; `finish` calls it too. Called by `Rules::decide`, and
+//! `rescue_text` by `engine/run_log`; pure.
 
 use super::{AttemptStatus, Decision, Failure, Header, Lease, PayloadChange, Rules, StoredAttempt};
 use crate::model::{counted::counted, error::Reason, task::QueueEnd, time::Micros};

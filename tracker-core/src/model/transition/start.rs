@@ -16,7 +16,7 @@ use crate::model::{
 };
 
 impl Rules<'_> {
-    /// Makes a task in progress and gives it a lease; checks everything again in the transaction that writes it.
+    /// Puts a task in progress and gives it a lease. Runs in the transaction that writes the task, so all conditions are checked again there.
     pub(super) fn start(&self, header: &Header, start: &Start) -> Result<Decision, Reason> {
         let mut header = header.clone();
         if let Some(lease) = header.lease.clone() {
@@ -41,7 +41,7 @@ impl Rules<'_> {
             header.crashes = 0;
         }
         header.attempts = header.attempts.saturating_add(1);
-        // During a lease, another due time than that of the lease is one that a debounced submit has set.
+        // If the due time changes during the lease, a debounced submit has changed it.
         header.due = due;
         self.lease(&mut header, start, from, due)?;
         Ok(Decision::of(header))
@@ -164,7 +164,7 @@ impl Rules<'_> {
             lease.length = micros_of(length);
         }
         let expires = self.now.saturating_add(lease.length).min(LATEST);
-        // A shorter length shortens; the same length never does.
+        // A renewal that names a length may also shorten the lease; one without a length never does.
         lease.expires = if length.is_some() { expires } else { expires.max(lease.expires) };
         lease.begun |= begin;
         Ok(Decision::of(Header { lease: Some(lease), ..header.clone() }))
