@@ -1,5 +1,5 @@
 //! Writes the number of the format into a new file or store, or the mark of a move in its place, and checks it at each open. Called by
-//! `engine/database`, `engine/clock`, `Writer` and `maintenance/move_tasks`; reads and writes one row.
+//! `engine/database`, `engine/clock`, `Writer` and `maintenance/move_tasks`; reads and writes the rows `format` and `move` of `tracker.meta`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -76,7 +76,7 @@ pub(crate) fn current_format() -> u8 {
 /// Why this version cannot use a file.
 pub(crate) enum FormatProblem {
     Foreign,
-    /// The tasks are moved from here, or to here.
+    /// The tasks are being moved from here or to here, or were moved away.
     Moving(MoveMark),
     Older {
         found: u8,

@@ -1,6 +1,6 @@
-//! Reads and writes the redb file or a store: keys, row encodings, tables. No other folder knows the bytes of rows on disk. Called by
-//! `engine`, and for reads and keys by `api`, `portable` and `maintenance`. Touches the file and the tables of a transaction; decides
-//! nothing.
+//! Reads and writes the redb file or a store: keys, row encodings, tables. No other folder knows the bytes of rows on disk. Called by `engine`,
+//! which reads and writes, by `api`, `portable` and `worker/heartbeats`, which read, and by `maintenance`. Touches the file and the tables of a
+//! transaction; decides nothing.
 
 pub(crate) mod definitions;
 pub(crate) mod encoding;

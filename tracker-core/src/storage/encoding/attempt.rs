@@ -75,7 +75,7 @@ impl Encodable for StoredAttempt {
     }
 }
 
-/// The number of an status on disk. Stable.
+/// The number of a status on disk. Stable.
 fn status_code(status: AttemptStatus) -> u8 {
     match status {
         AttemptStatus::Succeeded => 0,

@@ -1,4 +1,5 @@
-//! Encodes `Kind` and its policy. Used as `Encodable` by `storage/tables` and `storage/store/stored_kind`; pure.
+//! Encodes `Kind` and its policy, and roles as numbers. Used as `Encodable` by `storage/tables` and `storage/store/stored_kind`; the numbers of
+//! roles by `encoding/batch` and `encoding/dependency_end`. Pure.
 
 use bincode::{Decode, Encode};
 

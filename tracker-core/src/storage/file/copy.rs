@@ -1,5 +1,5 @@
-//! Copies the pages of a snapshot into a new file. Called by `Tracker::backup` and, to begin the snapshot, by `engine::database`; writes
-//! only the new file.
+//! Copies the pages of a snapshot into a new file. Called by `maintenance/backup` and, to begin the snapshot, by `engine/database`; reads the open
+//! file and writes only the new one.
 
 use std::{
     fs::{self, File},

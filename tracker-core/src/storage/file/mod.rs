@@ -1,5 +1,5 @@
-//! The database file: found, created, opened, locked, inspected and copied. Called by `engine::database` and `maintenance`; `FileOptions`,
-//! `FileId` and `Sharing` are used by `engine` and `api` too. Touches files and pages, but no tables of the tracker.
+//! The database file: found, created, opened, locked, inspected and copied. Called by `engine/database` and `maintenance`; `Location`,
+//! `FileOptions`, `FileId` and `Sharing` are used by `engine` and `api` too. Touches files and pages, but no tables of the tracker.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -1,6 +1,6 @@
 //! Reads rows from the tables of a transaction: claim order, listings, dependencies, whole tasks. Mostly methods of `Tables`; called by
-//! `storage/write`, `engine`, `api`, `portable` and `maintenance`. A unit of work of a store that writes locks the rows that it reads. The files of
-//! small tables (`dependencies`, `schedules`, `throttles`) write them too.
+//! `storage/write`, `engine`, `api`, `portable` and `maintenance`. A unit of work of a store that writes locks the rows that it reads. The files
+//! of small tables (`dependencies`, `schedules`, `throttles`) also write these.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -1,6 +1,6 @@
-//! `Rows` iterates over a range and checks the rows against the order of their keys. A damaged key would make a search skip rows or return
-//! rows outside of the range, and a listing that continues after its last row would never end. Used by `storage/tables`, `storage/read` and
-//! `storage/write`.
+//! `Rows` iterates over a range and checks the rows against the order of their keys. A damaged key would make a search skip rows or return rows
+//! outside of the range, and a listing that continues after its last row would never end. Used by `storage/tables`, `storage/read` and
+//! `storage/write`; writes no row.
 
 use std::ops::{Bound, RangeBounds};
 

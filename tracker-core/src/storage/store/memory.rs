@@ -1,5 +1,5 @@
-//! `MemoryStore` is a store in the memory of one process. Used by users whose trackers share tasks without a file, and by tests of
-//! everything that works on a store. Touches no file.
+//! `MemoryStore` is a store in the memory of one process. Used by users whose trackers share tasks without a file, and by tests of everything that
+//! works on a store. Keeps its rows in memory, behind locks; one unit of work writes at a time.
 
 use std::{
     cell::Cell,

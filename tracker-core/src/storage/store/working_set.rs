@@ -1,6 +1,6 @@
-//! `WorkingSet` keeps the rows that a unit of work has loaded from a store, with its own changes over them. Made by `engine/database` for each
-//! read and write transaction on a store; used by `storage`, `engine/writer`, `engine/action/claim` and `maintenance/move_tasks`. Loads what is
-//! missing.
+//! `WorkingSet` keeps the rows that a unit of work has loaded from a store, with its own changes over them, behind a lock. Made by
+//! `engine/database` for each read and write transaction on a store; used by `storage`, `engine/writer`, `engine/action/claim` and
+//! `maintenance/move_tasks`. Loads missing rows from the store.
 
 use std::{
     collections::{BTreeMap, HashMap},

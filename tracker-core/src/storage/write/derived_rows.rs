@@ -1,5 +1,5 @@
-//! Writes the difference of two row sets of one task. Called by `change` and `engine/writer/rebuild`; writes the index tables, which
-//! `rows_of` derives, and the limit tables through `concurrency_limit`.
+//! Writes the difference of two row sets of one task, and finds the rival for a unique key. Called by `change`, `engine/writer/rebuild`, and
+//! `Writer` for rivals; writes the index tables, which `rows_of` derives, and the limit tables through `concurrency_limit`.
 
 use crate::{
     model::{error::Result, kind::Kind, task::TaskRef},

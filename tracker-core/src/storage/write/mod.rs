@@ -1,5 +1,5 @@
-//! Writes tasks to the tables of a transaction: header and payload of a changed task, and the difference of its derived rows. Methods of
-//! `Tables`, called by `engine/writer`, `engine/action` and `engine/repair_time`.
+//! Writes tasks to the tables of a transaction: header and payload of a changed task, and the difference of its derived rows. Methods of `Tables`,
+//! called by `engine/writer`, `engine/action` and `engine/repair_time`; `api/inspect/plan` and `api/tasks/lookup` read start rates.
 
 pub(crate) mod bulk;
 pub(crate) mod change;
