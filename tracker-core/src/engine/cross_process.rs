@@ -1,5 +1,6 @@
-//! Waits for changes of the file, also those of other processes, which are seen only by the change number in the file. Called by `worker`,
-//! `engine`, `api/tracker` and `api/schedule`. Reads the file state if several processes write to the file (`Sharing::Writers`).
+//! Waits for changes of the file or store, also those of other processes, which are seen only by the change number. Called by `worker`, `engine`,
+//! `api/tracker` and `api/schedule`. Reads the change number if several processes write to the file (`Sharing::Writers`) or the store, and starts
+//! `Listening`.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

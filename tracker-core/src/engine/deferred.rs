@@ -1,5 +1,5 @@
 //! Queues deferred calls without waiting, in the order of the calls. Single actions go to the commit queue at once. Work that needs several
-//! commits runs on a thread of its own, and later calls are held until it has ended. Called by `api/deferred`.
+//! commits runs on a thread of its own, and later calls are held in memory, behind a lock, until it has ended. Called by `api/deferred`.
 
 use std::{
     any::Any,
@@ -62,7 +62,7 @@ impl DeferredCalls {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes no more calls, and waits for the work that runs or is held, unless that work asks.
+    /// Takes no more calls, and waits for the work that runs or is held, unless the caller is that work.
     pub(super) fn settle(&self) {
         let mut state = self.lock();
         state.closed = true;

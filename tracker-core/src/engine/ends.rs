@@ -1,6 +1,6 @@
 //! Publishes ends of tasks after their commit: wakes the calls that wait for one task, and hands tasks that were given up to the callbacks of
-//! their kinds. Called by `api/tasks/ends`, which registers, and by `engine/group_commit`, which publishes the `Ends` that `engine/writer` has
-//! gathered. In memory only.
+//! their kinds, which run on a `JobThread`. Called by `api/tasks/ends`, which registers, and by `engine/group_commit`, which publishes the `Ends`
+//! that `engine/writer` has gathered. In memory, behind locks.
 
 use std::{
     collections::HashMap,

@@ -92,8 +92,8 @@ impl Engine {
             actions.into_iter().for_each(answer);
             return;
         }
-        // A subscriber may block, or call the tracker, so another thread leads by then. The callers are answered after
-        // it, so that a start is in the log before its handler says anything.
+        // A log subscriber may block or call the tracker, so the lead is handed over first. The callers are answered after the log, so
+        // that a start is logged before its handler runs.
         drop(leading);
         effects.iter().for_each(Self::log_runs);
         actions.into_iter().for_each(answer);

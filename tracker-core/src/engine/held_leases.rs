@@ -1,5 +1,5 @@
-//! `HeldLeases` registers the leases that workers of this process hold, and the attempts that can be cancelled. Used by `engine/writer`,
-//! `engine/group_commit`, `api/execution` and `worker`; in memory only.
+//! `HeldLeases` registers the leases that workers of this process hold, and the attempts that can be cancelled. Used by `engine`, `api/execution`
+//! and `worker`; in memory, behind locks.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -1,5 +1,5 @@
-//! `JobThread` runs the user's callbacks and deferred calls one after the other on a thread, so that none of them runs on a committing
-//! thread. Owned by `Engine`, used by `engine/ends` and `engine/deferred`; started by the first call that needs it.
+//! `JobThread` runs jobs one after the other on a thread, so that none of them runs on a committing thread. `Engine` owns two: one for the
+//! callbacks of `engine/ends`, one for the deferred calls of `engine/deferred`. Started by the first call that needs it; runs user code.
 
 use std::{
     collections::VecDeque,
@@ -90,7 +90,7 @@ impl JobThread {
         self.lock().is_own_thread()
     }
 
-    /// Waits until no job is due, unless a job of the thread asks.
+    /// Waits until no job is due, unless the caller is a job of the thread.
     pub(super) fn settle(&self) {
         let mut state = self.lock();
         if state.is_own_thread() {

@@ -1,5 +1,5 @@
-//! `Leading` marks this thread as the leader, which commits for all callers, until the value is dropped, also by a panic. Made by
-//! `group_commit`, `background` and `user_transaction`; `engine/calls` refuses a blocking call on a thread that leads. In memory only.
+//! `Leading` marks this thread as the leader, which commits for all callers, and hands the lead over when it is dropped, also by a panic. Made by
+//! `group_commit`, `background` and `user_transaction`; `engine/calls` refuses a blocking call on a thread that leads. The mark is thread-local.
 
 use std::cell::RefCell;
 

@@ -1,4 +1,4 @@
-//! `EngineOptions` states how an engine is opened. Made by `api/options`, read by `Tracker::open` and `Engine::open`; plain data.
+//! `EngineOptions` states how an engine is opened. Made by `api/options`, read by `Tracker::start` and `Engine::open`; plain data.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! `Retention` schedules the deletion of ended tasks and empty batches on the background thread, in idle moments, and runs `ApplyRetention`
-//! there. Called by `engine/background`; `Tracker::open` requests a run if the file has more to delete. Intervals follow the monotonic
-//! clock of the system.
+//! `Retention` schedules the deletion of ended tasks and empty batches on the background thread, in idle moments, and runs `ApplyRetention` there.
+//! Called by `engine/background`; `Tracker::start` requests a run if the file has more to delete. Intervals follow the monotonic clock of the
+//! system.
 
 use std::{
     sync::{Mutex, PoisonError},

@@ -1,5 +1,5 @@
-//! `Signal` is a number that threads and futures wait on until it rises. Used by `engine`, `worker/shared_dispatcher`, `api/port`,
-//! `api/asynchronous` and `api/shutdown`; in memory only.
+//! `Signal` is a number that threads and futures wait on until it rises. Used by `engine`, `worker`, `api/schedule`, `api/tasks/ends` and
+//! `api/shutdown`; `api/port` waits for it on a thread or in a future. In memory, behind a lock; calls the wakers of futures.
 
 use std::{
     sync::{

@@ -1,6 +1,6 @@
-//! Opens, seals, removes and prunes batches; `Propagate` continues the propagations that did not fit into one commit. Queued by
-//! `api/batch`, `api/tracker`, `engine/group_commit` and `engine/retention`; `ApplyRetention` runs `PruneBatches`. Runs in the leader's
-//! transaction and writes through `Writer`.
+//! Opens, seals, removes and prunes batches; `Propagate` continues the propagations that did not fit into one commit. Queued by `api/batch`,
+//! `api/tracker`, `maintenance/recover` (`Seal`) and `engine/group_commit` (`Propagate`); `ApplyRetention` runs `PruneBatches`. Runs in the
+//! leader's transaction and writes through `Writer`.
 
 use std::time::Duration;
 

@@ -269,7 +269,7 @@ impl Claim {
         }
         let row = match writer.rows().task_row(task) {
             Ok(row) => row,
-            // An unreadable task that is found again means further damage.
+            // No claim finds a task that is marked as unreadable. If one is found nevertheless, its error is returned.
             Err(error) if error.kind() == ErrorKind::Corrupted && !header.unreadable => {
                 panics::log_catching_panics(
                     || tracing::error!(kind = kind.name, %task, %error, "a task cannot be read and is not claimed again"),

@@ -1,5 +1,5 @@
-//! `FinishTask` ends an attempt, and submits the tasks that follow from it. Queued by `api/execution`, `api/asynchronous` and `worker`,
-//! made by `api/handler` too; writes through `Writer`.
+//! `FinishTask` ends an attempt, and submits the tasks that follow from it. Made by `api/execution`, `api/handler`, `worker` and `engine/calls` (a
+//! release), and queued by these or by `api/asynchronous`; writes through `Writer`.
 
 use std::sync::Arc;
 

@@ -49,7 +49,7 @@ pub(crate) trait Action: Send + 'static {
     /// `kinds` and `now` may be behind those of the transaction.
     fn expect_rows(&self, _kinds: &Kinds, _now: Micros, _rows: &mut ExpectedRows) {}
 
-    /// Does it. It may be run again in another transaction if this one fails.
+    /// Runs the action. It may run again in another transaction if this one fails.
     fn run(&self, writer: &mut Writer<'_>) -> Result<Self::Out>;
 }
 

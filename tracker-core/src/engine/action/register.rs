@@ -1,5 +1,5 @@
-//! `Register` stores the definition of a kind when a type opens it, and rebuilds the rows that it changes; `Pause` pauses a kind. Queued by
-//! `Tracker::tasks`, `api/tasks/admin` and `api/schedule`; reads and writes every task of a redefined kind.
+//! `Register` stores the definition of a kind when a type opens it, and rebuilds the rows that it changes; `Pause` pauses a kind. `Register` is
+//! queued by `Tracker::tasks`, `Pause` by `api/tasks/admin` and `Tracker::pause_kinds`. Reads and writes every task of a redefined kind.
 
 use std::{borrow::Cow, sync::Arc};
 

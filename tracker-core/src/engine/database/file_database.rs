@@ -1,5 +1,5 @@
-//! `FileDatabase` runs transactions on the open redb file, and opens it again after an error. Called by `Database`, and by
-//! `maintenance/recover`, `maintenance/time_repair` and `engine/repair_time` for a file without an engine.
+//! `FileDatabase` runs transactions on the open redb file, and opens it again after an error. Called by `Database`, and by `maintenance/recover`,
+//! `maintenance/time_repair` and `engine/repair_time` for a file without an engine; reads and writes the file.
 
 #[cfg(test)]
 mod tests;

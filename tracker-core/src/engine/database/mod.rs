@@ -1,5 +1,6 @@
 //! `Database` runs transactions where a tracker keeps its rows: in a redb file, or in a store beside it. Called by `engine` and
-//! `maintenance/move_tasks`; `api/options`, `api/store` and `api/redb_store` choose its `Place`; reads and writes the file or the store.
+//! `maintenance/move_tasks`, and through `Engine` by `api` and `maintenance/backup`; `api/options`, `api/store` and `api/redb_store` choose its
+//! `Place`. Reads and writes the file or the store.
 
 mod file_database;
 mod store_database;

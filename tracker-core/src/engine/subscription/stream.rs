@@ -1,5 +1,5 @@
-//! `SubscriptionStream` delivers a subscription as a stream, for async programs (feature `tokio`). Made by `Subscription::stream`, read by
-//! users; in memory only.
+//! `SubscriptionStream` delivers a subscription as a stream, for async programs (feature `tokio`). Made by `Subscription::stream`, read by users.
+//! Reads the queue behind its lock, and waits with a timer of tokio.
 
 use std::{
     fmt,

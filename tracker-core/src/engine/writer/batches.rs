@@ -1,6 +1,5 @@
-//! Gathers the changes of batches in a write transaction, and writes them once at its end. The end of a batch submits its follow-up task
-//! and is propagated to its dependents. Called by `engine/action`, `engine/writer` and `portable/imported_task`; reads and writes the rows
-//! of batches.
+//! Gathers the changes of batches in a write transaction, and writes them once at its end. The end of a batch submits its follow-up task and is
+//! propagated to its dependents. Called by `engine/action`, `engine/writer` and `portable`; reads and writes the rows of batches.
 
 use std::collections::{HashMap, VecDeque};
 

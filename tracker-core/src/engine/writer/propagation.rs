@@ -15,7 +15,7 @@ impl Propagation {
         Self { target: TaskRef::of_batch(number), name: batch_name(label), end }
     }
 
-    /// The reason stored with a dependent that is parked, cancelled or given up.
+    /// The reason stored with a dependent that is ignored or cancelled.
     pub(super) fn reason(&self) -> String {
         let name = &self.name;
         match self.end {

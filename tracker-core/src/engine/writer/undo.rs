@@ -64,7 +64,7 @@ impl Writer<'_> {
                 outer.extend(undo);
             }
         } else if let Err(error) = self.take_back_all(undo) {
-            // Nothing can be undone in a transaction that has failed as a whole. The first error says why it has.
+            // Nothing can be undone in a transaction that has failed as a whole. The first error is the reason.
             return Err(result.err().filter(Error::stops_a_batch).unwrap_or(error));
         } else {
             self.effects.may_start = may_start;
