@@ -97,7 +97,7 @@ async fn async_handler_over_its_timeout_is_dropped_and_fails() {
     let record = tasks.get("slow").unwrap().unwrap();
     assert_eq!((record.failures, record.task.result), (1, None));
     let failure = record.history[0].failure.as_ref().unwrap();
-    assert_eq!(failure.error, "the attempt took longer than its time limit of 50ms");
+    assert_eq!(failure.error, "the attempt took longer than its timeout of 50ms");
 }
 
 #[tokio::test]

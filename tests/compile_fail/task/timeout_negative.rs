@@ -1,4 +1,4 @@
-//! The time limit is negative.
+//! The timeout is negative.
 use serde::{Deserialize, Serialize};
 use tracker_core::{TaskStatus, TrackedTask};
 

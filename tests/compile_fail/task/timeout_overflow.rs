@@ -1,4 +1,4 @@
-//! The time limit is longer than a duration can be.
+//! The timeout is longer than a duration can be.
 use serde::{Deserialize, Serialize};
 use tracker_core::{TaskStatus, TrackedTask};
 

@@ -1,4 +1,4 @@
-//! Moves from and to a faulty store: commits that fail, rows that are lost or altered, and trackers that are opened meanwhile.
+//! Moves from and to a faulty store: loads that conflict, commits that fail, rows that are lost or altered, and trackers that are opened meanwhile.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ use tracker_core::{
 };
 
 use super::{
-    stores_move::{at, moved, on, open_disk},
+    stores_move::{at, lines, moved, on, open_disk},
     stores_move_faults::{copy, result, source},
     stores_move_tables::filled,
 };
@@ -36,6 +36,31 @@ impl Between<'_> {
         let (from, to) = if self.from_store { (store, disk) } else { (disk, store) };
         at(clock).busy_timeout(SECOND / 100).move_tasks(from, to, |_| ())
     }
+}
+
+/// Such as one whose connection broke.
+#[test]
+fn load_that_conflicts_runs_again_in_opens_and_moves() {
+    let clock = ManualClock::new();
+    let first = source(&clock, 20);
+    let target = Disk::default();
+    let expected = result(moved(&clock, on(&copy(&first)), on(&target)));
+    let expected_lines = lines(open_disk(&target, &clock));
+    let mut loads = 0;
+    for nth in 1.. {
+        let faulty = || FaultyStore::new(&MemoryStore::new(), |_, _| Fate::Done);
+        let (conflicting, back) = (faulty().conflicting_at(nth), Disk::default());
+        let (store, from) = (conflicting.clone(), copy(&first));
+        assert_eq!(result(moved(&clock, on(&from), MovePlace::store(store.clone()))), expected, "load {nth}");
+        let tracker = at(&clock).open_store(store.clone()).unwrap_or_else(|error| panic!("load {nth}: {error}"));
+        assert_eq!(lines(tracker), expected_lines, "load {nth}");
+        assert_eq!(result(moved(&clock, MovePlace::store(store), on(&back))), expected, "load {nth}");
+        loads = conflicting.loads();
+        if loads < nth {
+            break;
+        }
+    }
+    assert!(loads > 50, "{loads} loads");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! `FaultyStore`: a store in memory whose commits fail, whose loads and changes differ, or that another tracker opens. Used by tests of moves and
-//! of workers.
+//! `FaultyStore`: a store in memory whose commits fail, whose loads conflict, whose loads and changes differ, or that another tracker opens. Used by
+//! tests of moves and of workers.
 
 use std::{
     fmt,
@@ -12,7 +12,8 @@ use std::{
 use tracker_core::{
     ErrorKind, Result,
     store::{
-        Access, Changes, Committed, Loaded, MemoryStore, NumberSeries, Store, StoreState, StoreUnit, Want, store_error,
+        Access, Changes, Committed, Loaded, MemoryStore, NumberSeries, Store, StoreState, StoreUnit, Want,
+        store_conflict, store_error,
     },
 };
 
@@ -38,6 +39,9 @@ pub(crate) struct FaultyStore {
     on_commit: Arc<OnCommit>,
     /// Called with each answer to a want.
     on_load: Arc<OnLoad>,
+    loads: Arc<AtomicU32>,
+    /// See [`Self::conflicting_at`]; 0 for never.
+    conflicting_at: u32,
     asked: Arc<AtomicU32>,
     /// See [`Self::opened_at`]; 0 for never.
     opened_at: u32,
@@ -48,9 +52,20 @@ impl FaultyStore {
         store: &MemoryStore,
         on_commit: impl Fn(u32, &mut Changes) -> Fate + Send + Sync + 'static,
     ) -> Self {
-        let (commits, asked) = (Arc::default(), Arc::default());
+        let (commits, loads, asked) = (Arc::default(), Arc::default(), Arc::default());
         let (on_commit, on_load): (_, Arc<OnLoad>) = (Arc::new(on_commit), Arc::new(|_, _| ()));
-        Self { store: store.clone(), commits, on_commit, on_load, asked, opened_at: 0 }
+        let store = store.clone();
+        Self { store, commits, on_commit, on_load, loads, conflicting_at: 0, asked, opened_at: 0 }
+    }
+
+    /// This load ends in a conflict, counted from 1.
+    pub(crate) fn conflicting_at(self, conflicting_at: u32) -> Self {
+        Self { conflicting_at, ..self }
+    }
+
+    /// Number of loads so far.
+    pub(crate) fn loads(&self) -> u32 {
+        self.loads.load(Ordering::Relaxed)
     }
 
     /// Changes what the store loads.
@@ -116,6 +131,9 @@ impl StoreUnit for Unit {
     }
 
     fn load(&mut self, wants: &[Want]) -> Result<Vec<Loaded>> {
+        if self.store.loads.fetch_add(1, Ordering::Relaxed) + 1 == self.store.conflicting_at {
+            return Err(store_conflict("a test"));
+        }
         let mut loaded = self.unit.load(wants)?;
         wants.iter().zip(&mut loaded).for_each(|(want, loaded)| (self.store.on_load)(want, loaded));
         Ok(loaded)

@@ -204,7 +204,7 @@ fn timeout_of_a_prefetched_task_starts_with_its_handler() {
         .unwrap();
     assert_eq!((summary.succeeded, summary.failed, summary.lost), (2, 1, 0), "{summary}");
     let record = pages.get("slow").unwrap().unwrap();
-    assert!(record.history[0].failure.as_ref().unwrap().error.contains("time limit of 1s"));
+    assert!(record.history[0].failure.as_ref().unwrap().error.contains("timeout of 1s"));
     sound(&tracker);
 }
 

@@ -122,7 +122,7 @@ fn handler_past_its_timeout_or_lease_is_still_named() {
     let options = tracker_core::execution::StartOptions::new().steal_lease();
     let thief = jobs.start_with("stolen", &options).unwrap();
     clock.advance(SECOND * 2);
-    // The attempt at its time limit ends while its handler runs on.
+    // The attempt at its timeout ends while its handler runs on.
     while status(&jobs, "slow") == Status::InProgress {
         thread::yield_now();
     }

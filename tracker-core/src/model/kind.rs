@@ -85,7 +85,7 @@ fn check_policy(name: &str, policy: &Policy, indexes: &[String]) -> Result<()> {
     } else if policy.history == 0 {
         "the history keeps 0 attempts: give at least 1"
     } else if policy.timeout.is_some_and(|limit| limit.is_zero()) {
-        "the time limit is zero"
+        "the timeout is zero"
     } else if let Some(wrong) = wrong_limits(policy, indexes) {
         wrong
     } else if policy.rate.is_some_and(|rate| !(1..=RATE).contains(&rate.starts) || rate.period.as_millis() == 0) {
@@ -307,7 +307,7 @@ mod tests {
             (|policy| policy.jitter = -0.01, "the jitter is not"),
             (|policy| policy.jitter = 1.01, "the jitter is not"),
             (|policy| policy.history = 0, "the history keeps 0"),
-            (|policy| policy.timeout = Some(Duration::ZERO), "the time limit is zero"),
+            (|policy| policy.timeout = Some(Duration::ZERO), "the timeout is zero"),
             (|policy| policy.limits = limits(&[("host", 0)]), "the limit is 0"),
             (|policy| policy.limits = limits(&[("host", 1), ("port", 1)]), "a field that has no index"),
             (|policy| policy.limits = limits(&[("host", 1), ("host", 2)]), "two of the same field"),

@@ -26,44 +26,42 @@ const MOVING: u8 = u8::MAX;
 const MOVE_KEY: &str = "move";
 
 impl<S: Source> Tables<S> {
-    /// Refuses a file that another program, an older version or a newer version wrote.
-    pub(crate) fn check_format(&mut self) -> Result<(), FormatProblem> {
-        let meta = self.meta().map_err(|error| match error.kind() {
-            ErrorKind::Foreign => FormatProblem::Foreign,
-            _ => FormatProblem::Damaged(error),
-        })?;
-        let format = meta.get(FORMAT_KEY).map_err(FormatProblem::Damaged)?;
+    /// Returns why this version cannot use the tables: another program, an older version or a newer version wrote them, or they are moved.
+    pub(crate) fn format_problem(&mut self) -> Result<Option<FormatProblem>> {
+        let meta = match self.meta() {
+            Err(error) if error.kind() == ErrorKind::Foreign => return Ok(Some(FormatProblem::Foreign)),
+            meta => meta?,
+        };
+        let format = meta.get(FORMAT_KEY)?;
         let [name @ .., known] = FORMAT;
         let (found, known) = match format.as_ref().map(RowGuard::value).and_then(<[u8]>::split_last) {
             Some((found @ 1.., rest)) if rest == name => (*found, *known),
-            _ => return Err(FormatProblem::Foreign),
+            _ => return Ok(Some(FormatProblem::Foreign)),
         };
         drop(format);
         if found == MOVING
-            && let Some(bytes) = meta.get(MOVE_KEY).map_err(FormatProblem::Damaged)?
+            && let Some(bytes) = meta.get(MOVE_KEY)?
         {
-            let mark: MoveMark = row("tracker.meta", MOVE_KEY, bytes.value()).map_err(FormatProblem::Damaged)?;
-            compare(mark.format, known)?;
-            return Err(FormatProblem::Moving(mark));
+            let mark: MoveMark = row("tracker.meta", MOVE_KEY, bytes.value())?;
+            return Ok(Some(other_version(mark.format, known).unwrap_or(FormatProblem::Moving(mark))));
         }
-        compare(found, known)
+        Ok(other_version(found, known))
     }
 
     /// Refuses a store whose tasks are moved from it or to it, unless it is only read.
     pub(crate) fn refuse_while_moving(&mut self) -> Result<()> {
-        match self.check_format() {
-            Err(FormatProblem::Moving(mark)) => Err(moving(&mark, "the store")),
-            Err(FormatProblem::Damaged(error)) => Err(error),
+        match self.format_problem()? {
+            Some(FormatProblem::Moving(mark)) => Err(moving(&mark, "the store")),
             _ => Ok(()),
         }
     }
 }
 
-fn compare(found: u8, known: u8) -> Result<(), FormatProblem> {
+fn other_version(found: u8, known: u8) -> Option<FormatProblem> {
     match found.cmp(&known) {
-        Ordering::Less => Err(FormatProblem::Older { found, known }),
-        Ordering::Equal => Ok(()),
-        Ordering::Greater => Err(FormatProblem::Newer { found, known }),
+        Ordering::Less => Some(FormatProblem::Older { found, known }),
+        Ordering::Equal => None,
+        Ordering::Greater => Some(FormatProblem::Newer { found, known }),
     }
 }
 
@@ -86,7 +84,6 @@ pub(crate) enum FormatProblem {
         found: u8,
         known: u8,
     },
-    Damaged(Error),
 }
 
 impl FormatProblem {
@@ -112,7 +109,6 @@ impl FormatProblem {
                 "{name}: it has format {found}, this version reads format {known}; use a newer version of the tracker"
             )),
             Self::Moving(mark) => moving(&mark, name),
-            Self::Damaged(error) => error,
         }
     }
 }

@@ -255,7 +255,7 @@ impl Heartbeats {
 
 /// The error text of an attempt that took too long.
 pub(super) fn timeout_text(timeout: Duration) -> String {
-    format!("the attempt took longer than its time limit of {timeout:?}")
+    format!("the attempt took longer than its timeout of {timeout:?}")
 }
 
 impl RunningAttempt {
@@ -312,7 +312,7 @@ impl RunningAttempt {
         let stored: Result<_, Error> = self.shared.engine.call_then_notify(action, tell);
         if let Err(error) = &stored {
             panics::log_catching_panics(
-                || tracing::warn!(id = %self.id, %error, "the end of an attempt at its time limit could not be stored"),
+                || tracing::warn!(id = %self.id, %error, "the end of an attempt at its timeout could not be stored"),
             );
         }
         stored.is_ok()

@@ -165,7 +165,7 @@ impl<'s> PoolState<'s> {
             Err(error)
                 if error.kind() == ErrorKind::LeaseLost && self.dispatcher.heartbeats.take_expired(owner.fence) =>
             {
-                let failure = Failure::new("the attempt took longer than its time limit");
+                let failure = Failure::new("the attempt took longer than its timeout");
                 self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
             }
             Err(error) if error.kind() == ErrorKind::LeaseLost => {

@@ -19,7 +19,7 @@ const SLEEP_MAX: Duration = Duration::from_millis(100);
 pub(crate) async fn catch_panics<R>(handler: impl Future<Output = R>) -> thread::Result<R> {
     with_timeout(handler, None, || Duration::ZERO, pending())
         .await
-        .unwrap_or_else(|| Err(Box::new("the attempt has no time limit")))
+        .unwrap_or_else(|| Err(Box::new("the attempt has no timeout")))
 }
 
 /// Runs the future of a handler with a timeout, and catches the panics of its polls and of its drop. `None` if it did not end

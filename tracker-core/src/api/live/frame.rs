@@ -114,7 +114,7 @@ pub(super) fn check_hello(hello: [u8; HELLO]) -> Result<()> {
         other => Err(Error::new(
             ErrorKind::Unsupported,
             format!(
-                "the other process speaks version {other} of live commands, this one version {VERSION}: use the same version of the tracker in both"
+                "the other process uses version {other} of live commands, this one version {VERSION}: use the same version of the tracker in both"
             ),
         )),
     }

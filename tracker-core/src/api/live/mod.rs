@@ -39,7 +39,7 @@ pub use events::{EventSelection, LiveEvent};
 pub use request::ScheduleChange;
 pub use request::{KindCount, RefusedTask, Report, Request, SelectedId, Selection, TaskChange, TaskFilter};
 
-/// Time limit of each step of a call: accepting the connection, sending the call, reading the answer.
+/// Timeout of each step of a call: accepting the connection, sending the call, reading the answer.
 #[cfg(unix)]
 const STEP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 

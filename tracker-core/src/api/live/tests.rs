@@ -251,7 +251,7 @@ fn server_refuses_bad_calls_and_serves_the_next() {
     let call = frame::encode(&Call { file: other, ask: Ask::Time }, frame::LONGEST_CALL).unwrap();
     assert_eq!(refused(&call).kind(), ErrorKind::Closed);
 
-    // A connection that ends within a frame, one of another version, and one that speaks another protocol get no answer.
+    // A connection that ends within a frame, one of another version, and one of another protocol get no answer.
     let mut cut = fixture.connect();
     cut.write_all(&[0, 0, 1]).unwrap();
     cut.shutdown(std::net::Shutdown::Write).unwrap();
@@ -301,7 +301,7 @@ fn client_refuses_a_server_of_another_version() {
         });
         let error = Client::find_in(vec![folder.clone()], fixture.file(), TEST_TIMEOUT).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.to_string().contains("speaks version 1 of live commands"), "{error}");
+        assert!(error.to_string().contains("uses version 1 of live commands"), "{error}");
     });
 }
 

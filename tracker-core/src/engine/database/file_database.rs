@@ -94,16 +94,16 @@ impl FileDatabase {
 
     /// Whether an older or newer version of the tracker wrote the file.
     pub(crate) fn is_of_another_format(&self) -> bool {
-        let checked = self.read(|txn| Ok(Tables::new(txn).check_format()));
-        matches!(checked, Ok(Err(FormatProblem::Older { .. } | FormatProblem::Newer { .. })))
+        let problem = self.read(|txn| Tables::new(txn).format_problem());
+        matches!(problem, Ok(Some(FormatProblem::Older { .. } | FormatProblem::Newer { .. })))
     }
 
     /// Refuses a file of another program or of another format.
     pub(crate) fn check_format(&self) -> Result<()> {
-        let checked = self.read(|txn| Ok(Tables::new(txn).check_format()))?;
-        match checked {
-            Err(problem) if self.read_only && problem.allows_reading() => Ok(()),
-            checked => checked.map_err(|problem| problem.error(self.location.name().display())),
+        match self.read(|txn| Tables::new(txn).format_problem())? {
+            None => Ok(()),
+            Some(problem) if self.read_only && problem.allows_reading() => Ok(()),
+            Some(problem) => Err(problem.error(self.location.name().display())),
         }
     }
 

@@ -54,14 +54,14 @@ impl StoreDatabase {
     }
 
     fn check_format(&self) -> Result<()> {
-        match self.read(|source| Ok(Tables::new(source).check_format()))? {
-            Ok(()) => Ok(()),
-            Err(problem) if self.read_only && problem.allows_reading() => Ok(()),
-            Err(FormatProblem::Foreign) => Err(Error::new(
+        match self.read(|source| Tables::new(source).format_problem())? {
+            None => Ok(()),
+            Some(problem) if self.read_only && problem.allows_reading() => Ok(()),
+            Some(FormatProblem::Foreign) => Err(Error::new(
                 ErrorKind::Foreign,
                 format!("{}: there is no tracker here yet; open it for writing first", self.name),
             )),
-            Err(problem) => Err(problem.error(&self.name)),
+            Some(problem) => Err(problem.error(&self.name)),
         }
     }
 

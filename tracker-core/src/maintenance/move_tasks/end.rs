@@ -75,11 +75,11 @@ impl End {
     }
 
     pub(super) fn look(&self) -> Result<Found> {
-        match self.read(|source| Ok(Tables::new(source).check_format()))? {
-            Ok(()) => Ok(Found::Tracker { is_empty: self.is_empty()? }),
-            Err(FormatProblem::Moving(mark)) => Ok(Found::Moving(mark)),
-            Err(FormatProblem::Foreign) if self.is_bare_store()? => Ok(Found::Nothing),
-            Err(problem) => Err(problem.error(&self.name)),
+        match self.read(|source| Tables::new(source).format_problem())? {
+            None => Ok(Found::Tracker { is_empty: self.is_empty()? }),
+            Some(FormatProblem::Moving(mark)) => Ok(Found::Moving(mark)),
+            Some(FormatProblem::Foreign) if self.is_bare_store()? => Ok(Found::Nothing),
+            Some(problem) => Err(problem.error(&self.name)),
         }
     }
 

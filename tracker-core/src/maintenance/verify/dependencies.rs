@@ -103,7 +103,7 @@ pub(super) fn compare(
                 }
             }
             Ok(None) => {}
-            Err(error) if error.is_of_the_disk() => return Err(error),
+            Err(error) if error.ends_a_read() => return Err(error),
             Err(error) => {
                 if let Some(found) = found.as_deref_mut() {
                     found.add_to_batch(number, error.to_string());

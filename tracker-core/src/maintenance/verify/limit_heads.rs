@@ -145,7 +145,7 @@ fn limit_keys(rows: &mut Tables<Reading<'_>>, kind: &Kind, from: u64, most: usiz
 /// `None` for a row that cannot be read.
 fn readable<R>(row: Result<R>) -> Result<Option<R>> {
     match row {
-        Err(error) if error.is_of_the_disk() => Err(error),
+        Err(error) if error.ends_a_read() => Err(error),
         row => Ok(row.ok()),
     }
 }

@@ -200,9 +200,9 @@ impl Found {
         self.all.push(Inconsistency { table: table.to_owned(), what: what.to_string() });
     }
 
-    /// Reports a row that cannot be read. After a page that the disk did not have, nothing can be read any more.
+    /// Reports a row that cannot be read, unless the error ends the read: it says nothing of the row.
     fn add_error(&mut self, table: &str, error: Error) -> Result<()> {
-        if error.is_of_the_disk() {
+        if error.ends_a_read() {
             return Err(error);
         }
         self.add(table, error);

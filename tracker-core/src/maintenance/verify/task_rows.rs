@@ -84,11 +84,11 @@ pub(super) fn expect(
     Ok(last)
 }
 
-/// Reports a row that cannot be read in the first pass. An error of the disk ends each pass.
+/// Reports a row that cannot be read in the first pass. An error that ends the read ends each pass.
 fn report(found: Option<&mut Found>, table: &str, error: crate::model::error::Error) -> Result<()> {
     match found {
         Some(found) => found.add_error(table, error),
-        None if error.is_of_the_disk() => Err(error),
+        None if error.ends_a_read() => Err(error),
         None => Ok(()),
     }
 }

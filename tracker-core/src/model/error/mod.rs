@@ -259,6 +259,11 @@ impl Error {
         self.kind() == ErrorKind::Io || source.is_some_and(|source| source.is::<std::io::Error>())
     }
 
+    /// Whether nothing more can be read: the storage has failed, or a server has ended the unit of work. Any other error is about one row.
+    pub(crate) fn ends_a_read(&self) -> bool {
+        self.is_of_the_disk() || self.stops_a_batch()
+    }
+
     /// Whether redb refuses every call since an earlier one, perhaps of another thread, has failed.
     pub(crate) fn is_of_an_earlier_failure(&self) -> bool {
         self.0.source.as_ref().is_some_and(|source| source.is::<EarlierFailure>())
