@@ -1,4 +1,5 @@
-//! `Tracker::backup` copies a file that is in use. Called by users and `tracker-cli`; reads the open file, and writes only the copy.
+//! `Tracker::backup` copies a file that is in use. Called by users and `tracker-cli`; flushes the tracker, reads the open file, and writes only
+//! the copy.
 
 use std::path::Path;
 

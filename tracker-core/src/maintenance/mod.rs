@@ -1,6 +1,6 @@
-//! Operates on a whole file: verifies it, recovers a damaged one, backs it up, moves its tasks, repairs its time. Called by users and
-//! `tracker-cli`, as methods of `Tracker` and `Options`. `verify` and `backup` read an open tracker; the others open their files themselves
-//! and write them.
+//! Operates on a whole file or store: verifies it, recovers a damaged file, backs one up, moves all tasks, repairs the time. Called by users,
+//! `tracker-cli` and `tracker-web`, as methods of `Tracker` and `Options`. `verify`, `backup` and `Tracker::file_time` read an open tracker; the
+//! others open their files or stores themselves and write them.
 
 pub(crate) mod backup;
 pub(crate) mod move_tasks;

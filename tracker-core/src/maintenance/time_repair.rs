@@ -1,5 +1,5 @@
-//! Tells the time that a file has reached, and repairs it if a wrong clock set it ahead. Called by users and `tracker-cli`; the repair
-//! opens the file without an engine, and writes it in one commit.
+//! Returns the time that a file has reached, and repairs it if a wrong clock set it ahead. Called by users and `tracker-cli`, and the first by
+//! `tracker-web`; reads an open tracker. The repair opens the file without an engine, and writes it in one commit.
 
 use std::{path::Path, sync::Arc, time::Duration};
 

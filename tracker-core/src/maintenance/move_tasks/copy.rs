@@ -1,5 +1,6 @@
-//! `RowCopy` copies all rows from the source of a move to its target, in commits of bounded size. Each commit stores the key of the last
-//! row that was copied, so a move continues there. Called by `move_tasks/mod.rs`; reads the source, writes the target.
+//! `RowCopy` copies all rows from the source of a move to its target, in commits of bounded size. Each commit stores the key of the last row that
+//! was copied, so a move continues there. Called by `move_tasks/mod.rs`; `summary` reads the tables that are listed here. Reads the source, writes
+//! the target, and reports progress to the user's function.
 
 use super::{MoveProgress, MoveStep, end::End};
 use crate::{
@@ -25,7 +26,7 @@ pub(super) fn tables() -> impl Iterator<Item = StoreTable> {
     kinds.into_iter().chain([StoreTable::Headers]).chain(others)
 }
 
-/// Whether a row has a meaning in another place. A store keeps the counter of a limit key, also at 0, as the lock of its queue.
+/// Whether a row is copied and compared. A store keeps the counter of a limit key at 0 as the lock of its queue; such a row is left out.
 pub(super) fn is_kept(table: StoreTable, value: &[u8]) -> bool {
     table != StoreTable::LimitInUse || value.iter().any(|byte| *byte != 0)
 }

@@ -1,5 +1,6 @@
-//! `End` opens the source or the target of a move for this process alone, and writes the mark by which other processes and a continued move
-//! know of it. Used by all of `move_tasks`; reads and writes the file or the store.
+//! `End` opens the source or the target of a move for this process alone, and writes rows and the mark by which other processes and a continued
+//! move know of it. Opened by `move_tasks/mod.rs`, used by `copy` and `summary`; `start` decides by its `Found`. Reads and writes the file or the
+//! store, and waits for other trackers to close it.
 
 use std::{
     path::absolute,

@@ -1,5 +1,6 @@
 //! `Options::move_tasks` moves all tasks from a file or a store to another one: copies the rows, compares both ends, and marks the source.
-//! Called by users and `tracker-cli`; opens both ends alone, and writes both.
+//! `Options::undo_move` removes that mark. Called by users and `tracker-cli`; opens the ends alone, writes them, and calls the user's function
+//! with the progress.
 
 mod copy;
 mod end;

@@ -1,5 +1,5 @@
-//! `MovePlace` names a file or a store as the source or the target of a move. Made by users and `tracker-cli`, opened by `End`; opens
-//! nothing itself.
+//! `MovePlace` names a file or a store as the source or the target of a move. Made by users and `tracker-cli`, resolved by `move_tasks/mod.rs`;
+//! checks that a path exists, and calls the user's function that connects to a store. `End` opens the place.
 
 use std::{fmt, io, path::Path, sync::Arc};
 

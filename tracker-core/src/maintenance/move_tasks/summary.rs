@@ -1,5 +1,5 @@
-//! `Summary` counts and hashes all rows of one end of a move, by kind. Two summaries are compared before the source is marked as moved.
-//! Called by `move_tasks/mod.rs`; reads every row and writes nothing.
+//! `Summary` counts and hashes all rows of one end of a move, by kind. Two summaries are compared before the source is marked as moved, and one
+//! becomes the report. Called by `move_tasks/mod.rs`; reads every row, and writes nothing.
 
 use std::collections::BTreeMap;
 
@@ -151,7 +151,7 @@ fn status_name(kind: &Kind, code: i32) -> String {
     status.map_or_else(|| code.to_string(), |status| status.name.clone())
 }
 
-/// Tables that are read: those of a task are read with its header, and its derived rows on their own.
+/// The tables to read for a copied table: with the headers, also those of the derived rows. The other rows of a task are read with its header.
 fn with_derived(table: StoreTable) -> Vec<StoreTable> {
     let derived = WITH_TASKS.into_iter().filter(|derived| !StoreTable::OF_TASKS.contains(derived));
     if table == StoreTable::Headers { [table].into_iter().chain(derived).collect() } else { vec![table] }

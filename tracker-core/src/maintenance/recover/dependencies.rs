@@ -1,5 +1,5 @@
-//! Recovers dependencies and batches, after the tasks themselves. Called by `recover/mod.rs`; reads the damaged file, and writes the new
-//! one through `Writer`.
+//! Recovers batches, before the tasks that belong to them, and dependencies, after all tasks. Called by `recover/mod.rs`; reads the damaged
+//! file, and writes the new one through `Writer`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

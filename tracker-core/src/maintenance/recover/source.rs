@@ -1,5 +1,5 @@
-//! Opens the damaged file in the first way in which it can be read. Called by `recover`. Reads that file; redb repairs it first if it was not
-//! closed cleanly, which changes it.
+//! Opens the damaged file: through redb, or else without redb's checks at the one of its two commits with more readable tasks. Called by
+//! `recover/mod.rs`. Reads that file; redb repairs it first if it was not closed cleanly, which changes it.
 
 use std::{path::Path, time::Duration};
 

@@ -1,5 +1,5 @@
-//! `Comparison` lists the sorts of rows that `verify` compares, each with those that follow from the tasks. `RowSink` receives the rows of
-//! both sides. Used by all of `verify`; pure.
+//! `Comparison` lists the groups of rows that `verify` compares with those that follow from the tasks. `RowSink` is the interface of
+//! `fingerprints` and `exact_rows`, which receive the rows of both sides. Used by most of `verify`; pure.
 
 use std::fmt::Debug;
 
@@ -52,7 +52,7 @@ pub(super) enum RowContent<'v> {
     Bytes(&'v [u8]),
     /// One of several parts of a number: the expected parts of a key are added up.
     Part(u64),
-    /// A number of rows of the other side that belong to this one, and the value of this one.
+    /// The number of rows or parts of the other side that belong to this row, and the value of this row.
     Rows(u64, u64),
 }
 

@@ -37,7 +37,7 @@ fn count_key(batch: u64, role: u8) -> [u8; 9] {
     key
 }
 
-/// Gives what the header of a task says of its dependencies, and of its batch. Counts the dependents with `propagating` only.
+/// Gives the rows that follow from the dependencies and the batch in the header of a task. Counts the dependents only if `propagating` is given.
 pub(super) fn expect_task(
     rows: &mut Tables<Reading<'_>>,
     sink: &mut impl RowSink,
@@ -135,7 +135,7 @@ pub(super) fn compare(
     Ok(())
 }
 
-/// Dependents wait for a batch as for a task, so it has the place of a task here.
+/// Gives the rows of a batch. Dependents wait for a batch as for a task, so it is compared as a task is.
 fn compare_batch(
     rows: &mut Tables<Reading<'_>>,
     sink: &mut impl RowSink,

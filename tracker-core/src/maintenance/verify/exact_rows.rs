@@ -1,4 +1,5 @@
-//! `ExactRows` compares the rows of some buckets one by one. Filled by a further pass of `verify/mod.rs` if fingerprints differ; pure.
+//! `ExactRows` compares the rows of some buckets one by one. Filled in further passes of `verify/mod.rs`, for buckets whose fingerprints differ;
+//! `dependencies` uses its `Target`. Keeps the rows of these buckets in memory.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -137,7 +138,7 @@ fn batch_of(key: &[u8]) -> u64 {
     key.first_chunk().map_or(0, |number| u64::from_be_bytes(*number))
 }
 
-/// Attempts of tasks that have had none.
+/// Reports attempts of tasks that have had none.
 fn report_history(rows: &Rows, found: &mut Found) {
     let comparison = Comparison::History;
     for (key, _) in rows.iter().filter(|(_, sides)| sides.stored.is_some()) {
@@ -171,7 +172,7 @@ impl Target {
     }
 }
 
-/// Dependencies on tasks that are gone, have no dependents or have succeeded.
+/// Reports dependencies on tasks that are gone, have no dependents or have succeeded.
 fn report_targets(rows: &Rows, found: &mut Found) {
     let comparison = Comparison::Targets;
     for (key, _) in rows.iter().filter(|(_, sides)| sides.stored.is_some()) {
@@ -191,7 +192,7 @@ fn report_targets(rows: &Rows, found: &mut Found) {
     }
 }
 
-/// Batches whose tasks are not those that they say, and missing batches. The last byte of a key is a role.
+/// Reports batches whose counts differ from the roles of their tasks, and missing batches. The last byte of a key is a role.
 fn report_batches(rows: &Rows, found: &mut Found) {
     let comparison = Comparison::BatchCounts;
     let mut batches: BTreeMap<u64, (Roles<u64>, Option<Roles<u64>>)> = BTreeMap::new();

@@ -1,11 +1,11 @@
-//! `Fingerprints` tells whether two sides have the same rows, in memory that does not depend on the number of rows. Filled by the first
-//! pass of `verify/mod.rs`; pure.
+//! `Fingerprints` tells whether two sides have the same rows, in memory that does not depend on the number of rows. Filled by the first pass of
+//! `verify/mod.rs`; `exact_rows` compares the buckets of a `BucketGroup`. Pure.
 
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use super::comparison::{Comparison, RowContent, RowSink};
 
-/// The rows of a comparison are divided by a hash of the key, so that a wrong row leads to an exact comparison of few.
+/// Number of buckets of a comparison. A hash of the key chooses the bucket of a row, so that a wrong row leads to an exact comparison of few rows.
 const BUCKETS: usize = 1_024;
 
 /// The rows of one bucket.

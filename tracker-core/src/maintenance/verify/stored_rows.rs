@@ -19,7 +19,7 @@ pub(super) struct Survey {
     pub limits_sorted: bool,
 }
 
-/// Counts the stored counter or number `value`, of which the other side has the parts.
+/// The content of a stored counter or number, whose parts the other side has.
 pub(super) fn whole(value: u64) -> RowContent<'static> {
     // A row of 0 has no part, and should not be there.
     if value == 0 { RowContent::Number(0) } else { RowContent::Rows(value, value) }
