@@ -1,5 +1,5 @@
 //! `DeferredLines` keeps lines that wait for other lines, such as a task before its dependency, and reports those whose other line never
-//! comes. Used by `import`; in memory only.
+//! comes. Used by `import`; in memory only, at most 64 MiB of lines.
 
 use std::collections::{HashMap, HashSet};
 
@@ -29,9 +29,9 @@ struct HeldLine {
 /// Why a name never came.
 #[derive(Clone, Copy)]
 enum Missing<'h> {
-    /// No line has it, or the line that it waits for in the end.
+    /// No line has the last name of the chain of waits, which is this one.
     Absent(&'h AwaitedDependency),
-    /// It waits for itself, or for a cycle that this one is in.
+    /// The chain of waits ends in a cycle, of which this name is a member.
     Cycle(&'h AwaitedDependency),
 }
 
@@ -66,7 +66,7 @@ impl DeferredLines {
         Some(line)
     }
 
-    /// The lines whose others never came, by their numbers, each with the reason.
+    /// The lines that wait for a line which never came: their numbers in ascending order, each with the reason.
     pub(super) fn rest(self) -> Vec<(u64, String)> {
         let awaits = self.awaits();
         let mut known = HashMap::new();
@@ -91,7 +91,7 @@ impl DeferredLines {
     }
 }
 
-/// Why a name never came; each name is looked at once.
+/// Why a name never came. `known` has the reasons that were found before, so that each name is looked at once.
 fn missing<'h>(
     name: &'h AwaitedDependency,
     awaits: &HashMap<&'h AwaitedDependency, &'h AwaitedDependency>,

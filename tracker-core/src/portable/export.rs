@@ -1,4 +1,5 @@
-//! Exports tasks and batches as JSON lines. Called by users and `tracker-cli`; reads the file, and writes only to the given writer.
+//! Exports a tracker or one kind as JSON lines: kinds, batches, tasks, schedules, throttle keys and budgets. Called by users and `tracker-cli`;
+//! reads the file, and writes only to the given writer.
 
 use std::{io::Write, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! `ImportedTask` is a task of an import, checked before it is stored. Used by `import`; `batch` uses its check of ids. Writes through
-//! `Writer`.
+//! `ImportedTask` is a task of an import, checked before it is stored. Used by `import`; `batch` uses its check of ids. Runs the code of open
+//! types, and writes through `Writer`.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! `PortableLine` is one line of JSON, read as a kind, a batch, a task, a schedule, a throttle key, a budget or a seal (which closes a
-//! batch). Used by `import` and `deferred`; pure. `export` writes the types of the lines directly.
+//! batch). Used by `import`; `deferred` keeps lines with their numbers. Pure. `export` writes the types of the lines directly.
 
 use serde::{Deserialize, de::IgnoredAny};
 

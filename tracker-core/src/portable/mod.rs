@@ -1,5 +1,5 @@
 //! Imports and exports tasks as JSON lines (feature `json`); `docs/json-lines.md` describes the lines. Called by users, `tracker-cli` and
-//! `api/live/server`. `export` reads an open tracker, and `import` writes through its engine; the other files convert one type of value
+//! `api/live/server`. `export` reads an open tracker, and `import` writes through its engine; most other files convert one type of value
 //! each.
 
 mod attempt;

@@ -1,5 +1,5 @@
-//! `PortableTask` is the JSON form of a task: its fields, payload, keys, attempts and dependencies. Used by `export`, `line`,
-//! `imported_task` and `batch`; pure.
+//! `PortableTask` is the JSON form of a task: its fields, payload, keys, attempts and dependencies. Used by `export`, `line` and
+//! `imported_task`; `batch` uses `HexNumber`. Pure.
 
 use std::sync::Arc;
 

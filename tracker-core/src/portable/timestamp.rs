@@ -1,5 +1,4 @@
-//! `Timestamp` converts times to JSON and back, and refuses numbers and texts that could mean two times. Used by `task`, `attempt`,
-//! `batch`, `imported_task`, `schedule` and `throttle`; pure.
+//! `Timestamp` converts times to JSON and back, and refuses numbers and texts that could mean two times. Used by most of `portable`; pure.
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
