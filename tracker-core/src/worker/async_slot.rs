@@ -1,5 +1,5 @@
-//! Runs one slot of an async worker: performs the actions of the dispatcher, as `worker/pool` does for a thread. Polled by `async_worker`;
-//! runs handlers, and acts through `Engine`.
+//! Runs one slot of an async worker: performs the actions of the dispatcher, as `pool` and `kind_runner` do for a thread. Polled by
+//! `async_worker`; runs handlers, and acts through `Engine`.
 
 use std::{
     convert::Infallible, error::Error as StdError, fmt, future::pending, sync::atomic::Ordering, time::Duration,

@@ -1,5 +1,5 @@
-//! `AsyncWorker` runs handlers that are futures, all in one tokio task. Called by users; drives an async pool by polling each `async_slot`,
-//! and acts through `Engine`.
+//! `AsyncWorker` runs handlers that are futures, all in one tokio task. Called by users; drives an async pool by polling each `async_slot` and
+//! the heartbeat, and acts through `Engine`.
 
 use std::{error::Error as StdError, fmt};
 

@@ -1,5 +1,5 @@
-//! `Settings` holds and checks the options of a worker. Set by the builders in `worker/mod.rs` and `async_worker`; read by `pool`,
-//! `pool_state`, `shared_dispatcher`, `threads` and `async_worker`. Touches no file.
+//! `Settings` holds and checks the options of a worker. Set by the builders in `worker/mod.rs` and `async_worker`, read by most of `worker`; the
+//! check calls the user's start conditions, which may read `/proc`.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ pub(crate) struct Settings {
     pub observed: Arc<Observed>,
 }
 
-/// The settings and counters of a test in the threads of a worker.
+/// Settings and counters with which a test observes the threads of a worker.
 #[cfg(test)]
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
@@ -107,7 +107,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Fails for the threads that a test has the system refuse.
+    /// Returns an error for each thread that a test refuses in place of the system.
     #[cfg_attr(
         not(test),
         expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "a test refuses threads here")

@@ -1,6 +1,6 @@
-//! `Heartbeats` renews the leases of the tasks that a pool has claimed, passes on cancellations, and on threads ends attempts at their timeout
-//! (`async_slot` drops a handler at its timeout itself). Called at intervals by the thread of `threads` or the future of `async_worker`.
-//! `shared_dispatcher` adds and removes tasks, `kind_runner` and `async_slot` begin their attempts, `pool_state` ends them. Writes through `Engine`.
+//! `Heartbeats` renews the leases that a pool holds, passes on cancellations, and in pools of threads ends attempts at their timeout. Called at
+//! intervals by `threads` or `async_worker`; `shared_dispatcher`, `pool_state`, `kind_runner` and `async_slot` register and remove attempts.
+//! Keeps these behind locks, reads rows for cancellations of other processes, and writes through `Engine`.
 
 #[cfg(test)]
 mod tests;
@@ -52,11 +52,11 @@ struct RunningAttempt {
     began: Duration,
     renewed: Duration,
     cancelled: Arc<AtomicBool>,
-    /// Its handler has started, and the file does not have that yet.
+    /// Its handler has started, and the start is not stored yet.
     start_unstored: bool,
     /// The slot that runs its handler.
     slot: Option<usize>,
-    /// Its handler may still run.
+    /// The lease has ended, and the handler may still run.
     lease_ended: bool,
 }
 

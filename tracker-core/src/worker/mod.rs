@@ -1,6 +1,6 @@
-//! Runs worker pools: threads, or futures of tokio, that claim tasks, run handlers and store outcomes. Defines `Worker` and the options
-//! that all workers share. Called by users and `tracker-cli`; runs user code, changes stored tasks
-//! through `Engine`, and reads `/proc` for start conditions.
+//! Runs worker pools: threads, or futures of tokio, that claim tasks, run handlers and store outcomes. Defines `Worker` and the options that all
+//! workers share. Called by users and `tracker-cli`; starts threads, runs user code, changes stored tasks through `Engine`, and reads `/proc`
+//! for start conditions.
 
 #[cfg(feature = "tokio")]
 mod async_slot;

@@ -1,5 +1,5 @@
 //! `PoolSize` changes the number of handlers that a pool runs at once, also while the pool runs. Held by users, `worker/config` and
-//! `worker/background`; in memory only.
+//! `worker/background`, connected to the pool by `pool_state`. Keeps the number behind a lock, and passes changes to `SharedDispatcher`.
 
 use std::{
     fmt,

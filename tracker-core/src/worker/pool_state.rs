@@ -1,5 +1,6 @@
 //! `PoolState` holds the parts that the slots of a pool share: settings, the dispatcher, start conditions, and the summary. Used by `pool`,
-//! `threads`, `kind_runner`, `async_worker` and `async_slot`; claims and stores outcomes through `Engine`.
+//! `threads`, `kind_runner`, `async_worker` and `async_slot`. Counts attempts behind a lock; through `shared_dispatcher` it queues releases and
+//! the failures that replace refused outcomes.
 
 use std::{
     iter::once,
@@ -148,7 +149,7 @@ impl<'s> PoolState<'s> {
         Ok(())
     }
 
-    /// Replaces the error of the slots by its cause, if an answer that no slot has counted has it: a closed file is the effect of another error.
+    /// Replaces the error of the slots by its cause, if an answer that no slot has counted has the cause: a closed file follows from another error.
     pub(super) fn with_cause(&self, result: Result<()>) -> Result<()> {
         let Err(error) = result else { return Ok(()) };
         let unreported = self.dispatcher.take_answers().into_iter().map(|answer| answer.result);

@@ -1,5 +1,6 @@
-//! `SharedDispatcher` keeps the dispatcher of a pool behind its lock, and wakes the slots that its effects name. Used by most of `worker`,
-//! and called by the commits that answer its actions. It queues actions in `Engine`, and never waits.
+//! `SharedDispatcher` keeps the dispatcher of a pool behind its lock, and wakes the slots that its effects name. Used by most of `worker`, called
+//! by the commits that answer its actions, and by `api/shutdown` and `api/execution` as a `RunningPool`. It queues actions in `Engine`, and never
+//! waits for a commit.
 
 #[cfg(test)]
 mod tests;

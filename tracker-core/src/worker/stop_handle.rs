@@ -1,5 +1,5 @@
-//! `StopHandle` stops worker pools from any thread. Held by users, `worker/config`, `worker/background` and `shared_dispatcher`; asks the
-//! dispatcher of each pool to stop, and touches no row.
+//! `StopHandle` stops worker pools from any thread. Held by users, `tracker-cli`, `worker/config`, `worker/background` and `shared_dispatcher`;
+//! wakes the slots of each pool, which then see the stop. `shutdown` also waits for their end. Touches no row.
 
 use std::{
     fmt,

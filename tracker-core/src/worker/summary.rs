@@ -1,4 +1,4 @@
-//! `Summary` reports on a worker that has ended. Filled by `pool_state`, read by users; plain data.
+//! `Summary` reports on a worker that has ended. Filled by `pool_state`, read by users and `tracker-cli`; plain data.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Drives a pool of threads: starts a thread for each slot, halts the pool if one panics, and joins them. Called by `pool`; calls the
-//! heartbeat on one more thread.
+//! Drives a pool of threads: starts a thread for each slot, halts the pool if one panics, and joins them. Called by `pool`; `async_worker` uses
+//! `halt`. Calls the heartbeat on one more thread.
 
 use std::{
     any::Any,

@@ -1,5 +1,5 @@
 //! `StartCondition` must hold before a worker starts a handler: a load below a limit, or free memory. Given to the builders of workers by users
-//! and `tracker-cli`, kept by `worker/config`, checked by `checker` before each claim. Runs user code.
+//! and `tracker-cli`, validated and kept by `worker/config`, checked by `checker` before each start. Runs user code, or reads `/proc`.
 
 mod checker;
 mod cpu_load;

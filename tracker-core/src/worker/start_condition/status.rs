@@ -1,5 +1,5 @@
 //! `StartStatus` shows the start condition of a worker that lets no handler start, and its reading. Written by `checker`, handed out by the
-//! builders and by `worker/background`, read by users; in memory only.
+//! builders and by `worker/background`, read by users; in memory, behind a lock.
 
 use std::{
     fmt,
