@@ -1,5 +1,5 @@
-//! `Shared::change_each`: runs one action for each of many tasks, in groups of a thousand. Called by `api/query` and `api/batch`; the engine
-//! commits each group.
+//! `Shared::change_each` runs one action for each of many tasks, in groups of a thousand. Called by `api/query` and `api/batch`; reads rows for
+//! each group, and the engine commits the group.
 
 use super::shared::Shared;
 use crate::{

@@ -1,5 +1,5 @@
-//! Reads the dependencies and dependents of a task. Called by users, and for the names of dependencies and tasks by `api/inspect/plan`,
-//! `api/tasks/lookup`, `api/batch` and `portable/export`; writes nothing.
+//! Reads the dependencies and dependents of a task. Called by users and `tracker-web`, and for the names of dependencies and tasks by
+//! `api/inspect/plan`, `api/tasks/lookup`, `api/batch` and `portable/export`; writes nothing.
 
 use crate::model::dependency::{Dependency, DependencyTarget, TaskName};
 use crate::{

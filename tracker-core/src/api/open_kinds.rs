@@ -1,5 +1,6 @@
-//! `OpenKinds` maps the name of each open kind to its type, so that no other type opens it, and keeps its registered definition, so that the same type
-//! opens it again without a transaction. Used by `api/tracker`, `api/shared`, `api/tasks`, `api/inspect` and `portable`; in memory only.
+//! `OpenKinds` maps the name of each open kind to its type, so that no other type opens it, and keeps its registered definition, so that the same
+//! type opens it again without a transaction. Called by `api/tracker` and `portable`; `api/shared` keeps it, and each handle in `api/tasks` keeps an
+//! `OpenType` alive. In memory, behind a lock.
 
 use std::{
     any::TypeId,

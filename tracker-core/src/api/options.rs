@@ -1,5 +1,5 @@
-//! `Options` states how a tracker opens its file. Called by users, `tracker-cli`, `api/store`, `api/redb_store` and `maintenance`; `open` makes
-//! `Shared` and `Engine` of it.
+//! `Options` states how a tracker opens its file or store. Called by users, `tracker-cli`, `tracker-postgres`, `api/tracker` and `maintenance`;
+//! `api/store` and `api/redb_store` add methods. Opening makes `Shared` and `Engine`, pauses the kinds if asked, and serves live commands.
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 

@@ -50,7 +50,7 @@ pub(crate) trait Port: Copy + Send {
     /// Claims tasks. If the caller is gone before the answer comes, they are given back.
     fn claim(self, shared: &Arc<Shared>, claim: Claim) -> impl Future<Output = Result<Claims>> + Send;
 
-    /// Runs an action that starts one task, with the same care.
+    /// Runs an action that starts one task. If the caller is gone before the answer comes, the task is given back.
     fn start<A: Action>(
         self,
         shared: &Arc<Shared>,

@@ -1,5 +1,5 @@
-//! `Record` is a stored task with everything known of it. Made by `api/tasks/lookup`, `api/query`, `api/tasks/ends` and `api/tasks/submit`;
-//! `api/inspect/leases` uses its parts. Plain data. Making it decodes the payload.
+//! `Record` is a stored task with everything known of it. Made by `api/tasks` and `api/query`, read by users, `tracker-cli` and `tracker-web`;
+//! `api/inspect/leases` uses its parts. Plain data; making it decodes the payload, which runs code of the type.
 
 use std::{sync::Arc, time::Duration};
 

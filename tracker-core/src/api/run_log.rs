@@ -1,4 +1,5 @@
-//! `RunLog` is a `tracing` layer that writes the log of each run as text. Made by users; writes to the given writer.
+//! `RunLog` is a `tracing` layer that writes the log of each run as text. Made by users, called by `tracing` for the events of
+//! `engine/run_log`; writes to the given writer, behind a lock.
 
 use std::{
     fmt,

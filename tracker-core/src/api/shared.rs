@@ -1,6 +1,6 @@
 //! `Shared` is the state that all handles of an open tracker share: the engine, the running pools, the schedules, the open kinds and the
-//! server of live commands. Made by `Tracker`, used by `api`, `worker` and `portable`; its last drop stops the threads and closes the
-//! engine.
+//! server of live commands. Made by `Tracker`, used by `api`, `worker`, `portable` and `maintenance`; its last drop stops the server and the
+//! thread of the schedules, and closes the engine.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,6 +1,6 @@
-//! Shuts worker pools down: keeps the pools that run on a tracker, waits for their end, and names the handlers that have not returned. `worker`
-//! registers here; called by `Tracker::shutdown` and the handles in `worker`. `api/shared` keeps the pools, and `api/execution` reads whether
-//! they stop. Blocks while it waits; in memory only.
+//! Shuts worker pools down: stops them, waits for their end, and names the handlers that have not returned. Called by `Tracker::shutdown` and
+//! the handles in `worker`, which registers its pools here; `api/shared` keeps the pools, and `api/execution` reads whether they stop. Keeps them
+//! behind a lock, and blocks while it waits.
 
 use std::{
     cell::Cell,

@@ -1,5 +1,5 @@
-//! `Tracker` is the open file or store, the entry to all other calls. Called by users, `portable`, `maintenance` and all of `api`; owns
-//! `Engine` through `Shared`, and acts through it.
+//! `Tracker` is the open file or store, the entry to all other calls. Called by users, `tracker-cli`, `tracker-web`, `portable` and `maintenance`,
+//! and by most of `api`; owns `Engine` through `Shared`, and acts through it.
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
 //! `Transaction` is the user's own transaction, with the calls that may run inside it. Made by `Tracker::transaction`,
-//! `Execution::succeed_with` and `api/store`; writes through `Writer`.
+//! `Execution::succeed_with` and `api/store`, used by users, `api/redb_store` and `tracker-postgres`; runs user code, and writes through `Writer`.
 
 use std::{
     fmt,

@@ -1,5 +1,5 @@
-//! Defines the async twins of the handles (feature `tokio`). Called by users, `worker/async_slot` and `worker/async_worker`. Each call is
-//! defined beside its blocking form, over the port in `calls`; nothing here blocks a thread of the runtime until a commit is on disk.
+//! Defines the async twins of the handles (feature `tokio`). Called by users, `worker/async_slot`, `worker/async_worker` and `worker/heartbeats`.
+//! Each call is defined beside its blocking form, over the port in `calls`; nothing here blocks a thread of the runtime until a commit is on disk.
 
 pub(crate) mod attempt;
 pub(crate) mod calls;

@@ -71,7 +71,7 @@ pub struct Execution<T: TrackedTask> {
     committed: Arc<AtomicBool>,
     /// The end of the attempt that the handler has stored itself.
     ended: Option<(Outcome, Option<Failure>)>,
-    /// Dropped, it is given back instead of failed, unless by a panic.
+    /// Whether a drop gives the task back instead of failing the attempt. A drop by a panic fails it in any case.
     pub(crate) release_on_drop: bool,
     /// The pool that runs the handler.
     pool: Option<Arc<dyn RunningPool>>,

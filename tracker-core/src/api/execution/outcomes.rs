@@ -1,6 +1,6 @@
 //! Defines the calls of an execution that wait for a commit: renewals, checkpoints, and the outcomes of the attempt. Called by users and
-//! handlers, `api/handler`, `api/tasks/run`, `api/transaction` and `worker/async_slot`; each is one action of `Engine`. `calls!` makes the
-//! blocking and the async form.
+//! handlers, `api/handler`, `api/tasks/run`, `api/transaction` and `worker`. Each is one action of `Engine`, except `succeed_with`, which runs
+//! user code in a transaction. `calls!` makes the blocking and the async form.
 
 use std::{error::Error as StdError, time::Duration};
 

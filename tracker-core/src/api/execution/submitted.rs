@@ -1,5 +1,5 @@
 //! Returns values that the submit of an execution's task has stored: the scheduled time of an occurrence, and the trace context. Called by
-//! handlers; in memory only.
+//! handlers, also those of `tracker-cli`; reads only the execution in memory.
 
 use chrono::{DateTime, Utc};
 

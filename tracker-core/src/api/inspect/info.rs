@@ -1,5 +1,5 @@
-//! `KindInfo`: the definition of a kind as the file holds it. Called by users, the CLI and the dashboard; `portable`
-//! exports it as a line. Reads only.
+//! `KindInfo` is the definition of a kind as the file holds it. Made for users, `tracker-cli`, `tracker-web` and `api/inspect/metrics`; `portable`
+//! exports and imports it as a line. Reads the kind, and writes nothing.
 
 use serde::{Deserialize, Serialize};
 

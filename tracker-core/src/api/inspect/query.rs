@@ -1,4 +1,4 @@
-//! Builds queries without a type: statuses by name, index values as text. Called by users, `tracker-cli` and `api/live/filter`;
+//! Builds queries without a type: statuses by name or code, index values as text. Called by users, `tracker-cli`, `tracker-web` and `api/live`;
 //! `Tasks::find_ids_by_text` uses `forms_of`, the parser of typed values. Reads no row.
 
 use chrono::{DateTime, Utc};

@@ -110,7 +110,7 @@ impl<T: Schema> Tasks<T> {
                 let (mut ended, read) = (Vec::new(), found.len());
                 for (_, task) in found {
                     let Some(header) = rows.header(task)? else { continue };
-                    // Where only the last attempt is known to the header, it is the only one.
+                    // The history has no row if the only attempt that ended is the one in the header.
                     if header.ended > u32::from(header.last.is_some()) {
                         ended.extend(rows.past_attempts(task)?.iter().map(ended_attempt));
                     }
@@ -131,7 +131,7 @@ impl<T: Schema> Tasks<T> {
     }
 }
 
-/// The statuses that tasks have after an attempt. A retry waits in pending only if there is no failed.
+/// The statuses that tasks have after an attempt. A retry waits in a pending status only if its step has no failed one.
 fn ended_in(graph: &Graph) -> Vec<StatusFilter> {
     let wanted = |status: &&crate::model::status::StatusInfo| {
         status.role != Role::Pending || graph.code(status.step, Role::Failed).is_none()

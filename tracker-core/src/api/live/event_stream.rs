@@ -1,4 +1,5 @@
-//! `EventStream`: the client's end of a subscription to the events of another process. Made by `Client::subscribe`; reads the socket.
+//! `EventStream` is the client's end of a subscription to the events of another process. Made by `Client::subscribe`, read by users and
+//! `tracker-cli`; reads the socket, and blocks until an event comes.
 
 use std::{
     fmt,

@@ -1,6 +1,6 @@
-//! Sends events to another process. `EventSelection` states which events a client asks for, and `LiveEvent` is an event as it is sent; users,
-//! `client`, `frame` and `event_stream` use them. `send` writes the events of a subscription to a connection, and blocks while the client is
-//! slow. Called by `server` on the thread of the connection.
+//! `EventSelection` states which events of another process a client asks for, and `LiveEvent` is an event as it is sent; users, `tracker-cli`,
+//! `client`, `frame` and `event_stream` use them. `server` calls `send` on the thread of a connection: it writes the events of a subscription to
+//! the socket, and blocks while the client is slow.
 
 use serde::{Deserialize, Serialize};
 

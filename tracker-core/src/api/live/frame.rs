@@ -1,6 +1,6 @@
-//! Defines the protocol of live commands (requests to the process that has the file open): its types and their bytes. Each side first sends a
-//! hello, which names the version. Then the client sends one call and the server one answer; an import adds a pair of frames per part, a
-//! subscription an answer per event. Used by all of `api/live`, and by `fuzz`; reads from the given reader, and writes nothing.
+//! Defines the protocol of live commands: its types and their bytes. Each side first sends a hello, which names the version. Then the client sends
+//! one call and the server one answer; an import adds a pair of frames per part, a subscription an answer per event. Used by `client`, `server`,
+//! `lines`, `events` and `event_stream`, and by `fuzz`; reads from the given reader, and writes nothing.
 
 use std::io::{self, Read};
 

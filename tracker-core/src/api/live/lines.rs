@@ -1,5 +1,5 @@
 //! Passes the lines of an import through the socket, one part at a time. `client` sends them with `send`, and `server` reads them from
-//! `SentLines`.
+//! `SentLines`. Reads and writes the socket, and reads the lines from the user's reader.
 
 use std::{
     io::{self, Read, Write as _},

@@ -1,6 +1,6 @@
-//! Live commands: changes that an operator requests, as values. `perform` runs a `Request` on an open tracker; `Client` sends it to the process
-//! that has the file open, whose `Server` listens on a Unix socket and performs it. `EventStream` receives that process's events. Called by users, the CLI and the dashboard; `Shared`
-//! starts the server.
+//! Live commands: changes that an operator requests, as values. `perform` runs a `Request` on an open tracker; `Client` sends it to the `Server` of
+//! the process that has the file open, through a Unix socket. `EventStream` receives that process's events. Called by users, `tracker-cli` and
+//! `tracker-web`; `Shared` starts the server.
 
 #[cfg(unix)]
 mod event_stream;

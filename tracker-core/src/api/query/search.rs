@@ -1,5 +1,5 @@
-//! `Search` holds the filters of a query, and walks over the rows that they select. Called by `api/query`, `api/inspect/query`,
-//! `api/inspect/errors` and `api/inspect/throughput`; writes nothing.
+//! `Search` holds the filters of a query, and walks over the rows that they select. Called by `api/query`, `api/inspect/errors` and
+//! `api/inspect/throughput`; `api/inspect`, `api/live/perform` and `portable/task` find a status by `named`. Reads rows, and writes nothing.
 
 use crate::{
     model::{

@@ -1,5 +1,5 @@
-//! Builds the task of an occurrence, with the user's function or from a stored template. Builders are made in `api/schedule`, kept by `start_times`
-//! and run by `scheduler`, also for `ScheduleHandle::run_now`. User code in them runs guarded, outside of locks and transactions.
+//! Builds the task of an occurrence, with the user's function or from a stored template. Builders are made in `api/schedule`, kept by
+//! `start_times` and run by `scheduler`, also for `ScheduleHandle::run_now`. User code in them runs guarded, outside of locks and transactions.
 
 use std::{fmt::Write as _, sync::Arc};
 

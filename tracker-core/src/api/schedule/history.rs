@@ -1,5 +1,5 @@
-//! `OccurrenceRecord` is an occurrence that a schedule submitted, with the status of its task. Read for `ScheduleHandle::occurrences`;
-//! writes nothing.
+//! `OccurrenceRecord` is an occurrence that a schedule submitted, with the status of its task. Made for `ScheduleHandle::occurrences`, read by
+//! users, `tracker-cli` and `tracker-web`; reads rows, and writes nothing.
 
 use chrono::{DateTime, Utc};
 

@@ -1,5 +1,5 @@
-//! `Scheduler` is the thread that submits due occurrences. Called by `api/schedule` and owned by `api/shared`; keeps start times in memory,
-//! and reads and advances schedules through `Engine`.
+//! `Scheduler` has the thread that submits due occurrences. Called by `api/schedule`, and owned and closed by `api/shared`; keeps start times behind
+//! a lock, runs the user's builders, and reads and advances schedules through `Engine`.
 //!
 //! The state in memory is a hint. The transaction that submits checks the stored position, so several processes, a stale hint and
 //! a restart never make two tasks of one occurrence.

@@ -1,5 +1,5 @@
-//! Defines the calls of an operator on single tasks, and pauses kinds. Called by users and `api/live/perform`; each call is one action of
-//! `Engine`.
+//! Defines the calls of an operator on single tasks, and pauses kinds. Called by users, `api/deferred` and `api/live/perform`; `order` and
+//! `api/inspect` use `command`. Each call is one action of `Engine`; `update` first reads the task and runs the user's function.
 
 use super::Tasks;
 #[cfg(feature = "tokio")]

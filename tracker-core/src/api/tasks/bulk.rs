@@ -1,4 +1,5 @@
-//! Submits many tasks, in parts of bounded memory; each part is one action of `Engine`. Called by users and `api/deferred`.
+//! Submits many tasks, in parts of bounded memory; each part is one action of `Engine`, or one per task with a batch or dependencies. Called by
+//! users, `tracker-cli` and `api/deferred`; runs the user's iterator.
 
 use std::{borrow::Borrow, sync::Arc};
 

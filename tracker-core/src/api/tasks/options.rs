@@ -1,5 +1,5 @@
-//! `SubmitOptions` and `StartOptions` are the options of submits and starts. Made by users, read by `api/tasks`, `api/group`,
-//! `api/transaction` and `api/deferred`; `worker` starts with the default. Plain data.
+//! `SubmitOptions` and `StartOptions` are the options of submits and starts. Made by users and `tracker-cli`, read by `api/tasks`; `api/group`,
+//! `api/transaction` and `api/deferred` pass them on, and `worker` starts with the default. Plain data.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
 //! Starts tasks: the next one in claim order, one by its id, or a detached execution by its ticket. Called by users and `api/tasks/run`;
-//! `worker/pool_state` uses `start_command`. Each start is one action of `Engine`.
+//! `worker/pool_state` uses `start_command`. Each start is one action of `Engine`; `check_start` only reads.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Submits single tasks, and defines their results. Called by users; `api/group`, `api/tasks`, `api/batch`, `api/execution`, `api/transaction`
-//! and `api/deferred` make their tasks here. Each submit is one action of `Engine`.
+//! Submits single tasks, and defines their results. Called by users; most of `api` makes its new tasks here. Encodes the payload, which runs code
+//! of the type; each submit is one action of `Engine`.
 
 use super::{SubmitOptions, Tasks};
 #[cfg(feature = "tokio")]
@@ -198,7 +198,7 @@ impl<T: TrackedTask> Tasks<T> {
 
 type SubmitCall = SingleCall<NewTask, fn(Submitted) -> Result<Receipt>>;
 
-/// A submit, and the row as it leaves it.
+/// Submits a task, and reads its rows in the same transaction.
 struct SubmitAndGet(NewTask);
 
 impl Action for SubmitAndGet {
