@@ -1,5 +1,5 @@
 //! Provides items that generated code of `tracker-derive` needs besides the public ones. Not part of the public interface.
-//! `api/tasks/lookup` and `portable/value` use `join_encoded` too.
+//! `api/tasks/lookup` and `portable/value` use `join_encoded` too. Pure.
 
 // Without a path to these through this crate, the compiler calls `TrackedTask` sealed if a `Serialize` is missing.
 pub use serde::{Serialize, de::DeserializeOwned};
@@ -46,7 +46,7 @@ pub fn join_encoded(values: &[Vec<u8>]) -> Vec<u8> {
         return joined;
     }
     for value in values {
-        // A value of 4 GiB does not fit a task; were there one, its last four bytes of length would be missed.
+        // No task holds a value of 4 GiB, so each length fits.
         let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
         joined.extend_from_slice(&length.to_le_bytes());
         joined.extend_from_slice(value);

@@ -1,5 +1,5 @@
-//! Defines the entry points of the fuzz targets, and of the bounded tests here: the decoders of bytes that a damaged or hostile file may
-//! hold. Called by the crate in `fuzz/`; compiled for tests and fuzzing only.
+//! Defines the entry points of the fuzz targets, and of the bounded tests here: the decoders of bytes that come from a damaged or hostile file,
+//! or from another process. Called by the crate in `fuzz/`; compiled for tests and fuzzing only. Touches no file.
 
 use crate::{
     api::live::frame,
