@@ -4,7 +4,11 @@
 mod checks;
 mod conditions;
 mod file;
+mod isolation;
+mod leaving;
 mod plan;
+mod pool;
+mod prefetching;
 mod simulation;
 mod steps;
 

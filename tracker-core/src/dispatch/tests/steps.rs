@@ -3,67 +3,14 @@
 
 use std::time::Duration;
 
-use super::{bounds, plan::Task};
-use crate::dispatch::{
-    Action, Bounds, ClaimRequest, Dispatcher, Found, Idle, Input, Isolation, Reading, SHORT, Storing,
-    TASKS_PER_ASSIGNMENT, Waiting,
+use super::{
+    bounds,
+    plan::Task,
+    pool::{Pool, answer, claim, finish, found, free, pool, start, tasks},
 };
-
-type Pool = Dispatcher<Task>;
-
-fn pool(bounds: Bounds, kinds: usize) -> Pool {
-    let mut pool = Dispatcher::new(bounds, vec![false; kinds]);
-    pool.open_slots();
-    pool
-}
-
-fn tasks(number: usize) -> Vec<Task> {
-    (0..number).map(|id| Task { id, bytes: 1 }).collect()
-}
-
-fn found(number: usize) -> Found<Task> {
-    Found { tasks: tasks(number), idle: Idle::default(), isolated_waits: false, is_cut: false, limited: false }
-}
-
-fn free(pool: &mut Pool, slot: usize, signal: u64) -> Action<Task> {
-    pool.step(Input::Free { slot, signal, may_wait: true }).action
-}
-
-/// The claim that a free slot makes.
-fn claim(pool: &mut Pool, slot: usize) -> ClaimRequest {
-    match free(pool, slot, 0) {
-        Action::Claim(claim) => claim,
-        action => panic!("slot {slot}: {action:?}"),
-    }
-}
-
-/// Answers a claim. Returns how many waiting slots it wakes.
-fn answer(pool: &mut Pool, claim: ClaimRequest, found: Found<Task>) -> Waiting {
-    pool.step(Input::Claimed { claim, found }).wake.waiting
-}
-
-/// Starts the next task of slot 0. Returns the claim that goes with it.
-fn start(pool: &mut Pool, signal: u64) -> Option<ClaimRequest> {
-    match free(pool, 0, signal) {
-        Action::Start { claim, .. } => claim,
-        action => panic!("no start: {action:?}"),
-    }
-}
-
-fn finish(pool: &mut Pool, took: Option<Duration>) -> Storing {
-    match pool.step(Input::Finished { slot: 0, signal: 0, took, stores: true }).action {
-        Action::Store(storing) => storing,
-        action => panic!("{action:?}"),
-    }
-}
-
-/// Runs a prefetched task in slot 0 and stores its outcome. Returns the claim that went with its start.
-fn run(pool: &mut Pool, signal: u64) -> Option<ClaimRequest> {
-    let claim = start(pool, signal);
-    finish(pool, None);
-    pool.step(Input::Stored { kind: 0, reports: false, failed: false });
-    claim
-}
+use crate::dispatch::{
+    Action, Bounds, ClaimRequest, Found, Idle, Input, Isolation, Reading, SHORT, Storing, TASKS_PER_ASSIGNMENT, Waiting,
+};
 
 #[test]
 fn each_answer_that_counts_is_reported_once() {
@@ -95,18 +42,6 @@ fn failed_claim_frees_its_capacity_and_is_reported() {
 }
 
 #[test]
-fn outcome_that_a_handler_has_stored_is_not_waited_for() {
-    let mut pool = pool(bounds(1, 2), 1);
-    let first = claim(&mut pool, 0);
-    answer(&mut pool, first, found(1));
-    assert_eq!(start(&mut pool, 0), None);
-    pool.step(Input::Finished { slot: 0, signal: 0, took: None, stores: false });
-    let second = claim(&mut pool, 0);
-    answer(&mut pool, second, found(0));
-    assert_eq!(free(&mut pool, 0, 0), Action::Exit);
-}
-
-#[test]
 fn dropped_pool_gives_back_claimed_and_prefetched_tasks() {
     let mut strict = pool(bounds(1, 0), 1);
     let first = claim(&mut strict, 0);
@@ -134,6 +69,19 @@ fn passes_of_different_slots_begin_with_different_kinds() {
 }
 
 #[test]
+fn pass_in_which_a_task_has_run_is_repeated() {
+    let mut pool = pool(Bounds { keep_running: true, ..bounds(1, 0) }, 2);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, found(0));
+    let second = claim(&mut pool, 0);
+    answer(&mut pool, second, found(1));
+    start(&mut pool, 0);
+    let Storing::Synchronous { claim: Some(with_outcome) } = finish(&mut pool, None) else { panic!("it claims") };
+    answer(&mut pool, with_outcome, found(0));
+    assert!(matches!(free(&mut pool, 0, 0), Action::Claim(_)), "the task may have submitted one of the first kind");
+}
+
+#[test]
 fn strict_slot_changes_its_kind_after_a_number_of_tasks() {
     for kinds in [1, 2] {
         let mut pool = pool(bounds(1, 0), kinds);
@@ -152,75 +100,6 @@ fn strict_slot_changes_its_kind_after_a_number_of_tasks() {
             assert_eq!(claim(&mut pool, 0).kind, 1);
         }
     }
-}
-
-#[test]
-fn prefetching_slot_changes_its_kind_if_others_suffice() {
-    for (left, limited, leaves) in [(40, false, true), (41, false, false), (40, true, false)] {
-        let mut pool = pool(bounds(1, 80), 2);
-        let first = claim(&mut pool, 0);
-        answer(&mut pool, first, Found { limited, ..found(TASKS_PER_ASSIGNMENT + left) });
-        for _ in 0..TASKS_PER_ASSIGNMENT {
-            run(&mut pool, 0);
-        }
-        let next = free(&mut pool, 0, 0);
-        let claims_other = matches!(&next, Action::Claim(claim) if claim.kind == 1);
-        assert_eq!(claims_other, leaves, "{left} {limited}: {next:?}");
-        assert_eq!(matches!(next, Action::Start { kind: 0, .. }), !leaves);
-    }
-}
-
-#[test]
-fn tasks_are_prefetched_when_half_of_them_are_left() {
-    let mut pool = pool(bounds(1, 4), 1);
-    let first = claim(&mut pool, 0);
-    assert_eq!((first.most, first.begin, first.bytes), (5, 1, 100));
-    answer(&mut pool, first, found(5));
-    assert_eq!((run(&mut pool, 0), run(&mut pool, 0)), (None, None), "more than half are left");
-    let second = run(&mut pool, 0).expect("half are left");
-    assert_eq!((second.most, second.begin, second.bytes), (2, 0, 98));
-    assert_eq!(run(&mut pool, 0), None, "a claim is on its way");
-    answer(&mut pool, second, found(2));
-    let third = run(&mut pool, 0).expect("a full claim may find more");
-    answer(&mut pool, third, Found { is_cut: true, ..found(1) });
-    let fourth = run(&mut pool, 0).expect("a claim that was cut may find more");
-    answer(&mut pool, fourth, Found { is_cut: true, ..found(0) });
-    assert_eq!(run(&mut pool, 0), None, "a claim that was cut to nothing finds no more before the file changes");
-    pool.kinds[0].push(tasks(2));
-    let last = run(&mut pool, 1).expect("the file has changed");
-    answer(&mut pool, last, found(1));
-    assert_eq!(run(&mut pool, 1), None, "it has found less than it asked for");
-}
-
-#[test]
-fn prefetch_is_shared_by_kinds_and_stops_at_half_of_the_bytes() {
-    let mut pool = pool(bounds(1, 4), 2);
-    let first = claim(&mut pool, 0);
-    assert_eq!((first.most, first.bytes), (3, 50), "half of the prefetch, and a task for the slot");
-    let large = Task { id: 0, bytes: 26 };
-    answer(&mut pool, first, Found { tasks: vec![large; 2], ..found(0) });
-    assert_eq!(start(&mut pool, 1), None, "more than half of its bytes are ready");
-}
-
-#[test]
-fn mean_of_the_last_handlers_decides_whether_they_are_short() {
-    let mut pool = pool(bounds(1, 30), 1);
-    let first = claim(&mut pool, 0);
-    assert!(!first.gathers);
-    answer(&mut pool, first, found(31));
-    let (mut gathers, mut claims) = (Vec::new(), Vec::new());
-    for _ in 0..20 {
-        claims.extend(start(&mut pool, 0));
-        gathers.push(finish(&mut pool, Some(SHORT / 5)) == Storing::Queued { kind: 0, gathers: true });
-        pool.step(Input::Stored { kind: 0, reports: false, failed: false });
-    }
-    assert!(!gathers[0] && gathers[19] && gathers.is_sorted(), "{gathers:?}");
-    assert!(claims.iter().map(|claim| claim.gathers).eq([true]), "{claims:?}");
-    assert!(pool.has_short_handlers());
-    pool.measure(Some(Duration::from_secs(3_600)));
-    assert!(pool.has_short_handlers(), "one long handler");
-    pool.measure(None);
-    assert!(!pool.has_short_handlers(), "a duration that is not known counts as long");
 }
 
 /// A prefetching pool of one kind whose slots wait, and the claim of its first slot.
@@ -355,17 +234,6 @@ fn pool_told_to_end_claims_once_more() {
 }
 
 #[test]
-fn slot_beside_an_isolated_task_looks_again_by_itself() {
-    let mut pool = pool(bounds(2, 0), 1);
-    let first = claim(&mut pool, 0);
-    answer(&mut pool, first, Found { isolated_waits: true, ..found(0) });
-    let isolated = claim(&mut pool, 0);
-    assert!(isolated.isolated);
-    let Action::Sleep(condition) = free(&mut pool, 1, 0) else { panic!("it works beside the isolated task") };
-    assert!(condition.blocked);
-}
-
-#[test]
 fn conditional_slot_sleeps_until_the_earlier_time() {
     for (held_back, due, wakes) in
         [(true, None, Some(5)), (true, Some(3), Some(3)), (true, Some(9), Some(5)), (false, None, None)]
@@ -379,4 +247,16 @@ fn conditional_slot_sleeps_until_the_earlier_time() {
         let Action::Sleep(condition) = free(&mut pool, 0, 0) else { panic!("it goes on") };
         assert_eq!(condition.idle.due, wakes, "{held_back} {due:?}");
     }
+}
+
+#[test]
+fn each_start_has_its_own_reading() {
+    let mut pool = pool(Bounds { conditional: true, ..bounds(1, 0) }, 1);
+    assert_eq!(free(&mut pool, 0, 0), Action::Check);
+    pool.step(Input::Checked { slot: 0, reading: Reading::Ready });
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, found(1));
+    start(&mut pool, 0);
+    pool.step(Input::Unreadable { slot: 0, took: None });
+    assert_eq!(free(&mut pool, 0, 0), Action::Check);
 }

@@ -1,0 +1,57 @@
+//! Single steps of a pool whose next task is an isolated one.
+
+use super::{
+    bounds,
+    plan::Task,
+    pool::{answer, claim, finish, found, free, pool, start},
+};
+use crate::dispatch::{Action, Found, Idle, Storing};
+
+fn isolated_waits() -> Found<Task> {
+    Found { isolated_waits: true, ..found(0) }
+}
+
+#[test]
+fn slot_beside_an_isolated_task_looks_again_by_itself() {
+    let mut pool = pool(bounds(2, 0), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, isolated_waits());
+    let isolated = claim(&mut pool, 0);
+    assert!(isolated.isolated);
+    let Action::Sleep(condition) = free(&mut pool, 1, 0) else { panic!("it works beside the isolated task") };
+    assert!(condition.blocked);
+}
+
+#[test]
+fn isolated_slot_claims_although_another_found_nothing() {
+    let mut pool = pool(bounds(2, 0), 1);
+    let (first, second) = (claim(&mut pool, 0), claim(&mut pool, 1));
+    answer(&mut pool, first, found(0));
+    // Another process has submitted it between the claims.
+    answer(&mut pool, second, isolated_waits());
+    assert!(matches!(free(&mut pool, 1, 0), Action::Sleep(_)));
+    assert!(claim(&mut pool, 0).isolated);
+}
+
+#[test]
+fn kind_with_an_isolated_task_does_not_count_as_empty() {
+    let mut pool = pool(bounds(2, 0), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, isolated_waits());
+    let isolated = claim(&mut pool, 0);
+    // Another process has claimed it, and a later task is left.
+    answer(&mut pool, isolated, Found { idle: Idle { due: Some(5), ..Idle::default() }, ..found(0) });
+    assert!(matches!(free(&mut pool, 0, 0), Action::Sleep(_)));
+    assert!(matches!(free(&mut pool, 1, 0), Action::Claim(_)), "the first claim did not look behind the isolated task");
+}
+
+#[test]
+fn outcome_is_stored_without_a_claim_if_an_isolated_task_waits() {
+    let mut pool = pool(bounds(2, 0), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, found(1));
+    start(&mut pool, 0);
+    let other = claim(&mut pool, 1);
+    answer(&mut pool, other, isolated_waits());
+    assert_eq!(finish(&mut pool, None), Storing::Synchronous { claim: None });
+}
