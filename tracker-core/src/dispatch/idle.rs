@@ -115,6 +115,9 @@ mod tests {
         assert_eq!(pass.idle, Idle { due: Some(5), expiry: Some(3), held_back: false });
         assert!(!pass.is_empty());
         let held_back = Idle { held_back: true, ..Idle::default() };
+        pass.add(&held_back);
+        pass.add(&Idle::default());
+        assert!(pass.idle.held_back);
         for pass in [
             Pass { worked: true, ..Pass::default() },
             Pass { blocked: true, ..Pass::default() },

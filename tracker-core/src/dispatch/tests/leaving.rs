@@ -2,9 +2,9 @@
 
 use super::{
     bounds,
-    pool::{Pool, answer, claim, finish, found, free, pool, start},
+    pool::{Pool, answer, claim, finish, found, free, pool, start, tasks},
 };
-use crate::dispatch::{Action, Bounds, Input, Reading, Storing};
+use crate::dispatch::{Action, Bounds, Input, Reading, Storing, Waiting};
 
 /// Has slot 0 leave.
 fn leaves(mut change: impl FnMut(fn(&mut Pool))) {
@@ -41,4 +41,46 @@ fn leaving_slot_does_not_claim() {
         leave(&mut checked);
         assert_eq!(free(&mut checked, 0, 0), Action::Exit);
     });
+}
+
+#[test]
+fn pool_resized_to_no_slot_opens_the_lowest_one_again() {
+    let mut pool = pool(bounds(1, 2), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, found(3));
+    pool.step(Input::Resize { slots: 0 });
+    assert_eq!(free(&mut pool, 0, 0), Action::Release { kind: 0, tasks: tasks(3) });
+    for _ in 0..3 {
+        pool.step(Input::Stored { kind: 0, reports: false, failed: false });
+    }
+    assert_eq!(free(&mut pool, 0, 0), Action::Exit);
+    pool.step(Input::Resize { slots: 1 });
+    assert_eq!(pool.open_slots(), [0]);
+    assert_eq!(claim(&mut pool, 0).bytes, 100, "no payload is prefetched");
+}
+
+#[test]
+fn abandoned_slot_frees_what_it_held() {
+    let held = |pool: &Pool| {
+        let kind = &pool.kinds[0];
+        (pool.open, pool.assigned, kind.assigned, pool.running, kind.running, pool.waiting, kind.ready_or_requested())
+    };
+    let mut pool = pool(bounds(2, 2), 1);
+    let (first, second) = (claim(&mut pool, 0), claim(&mut pool, 1));
+    answer(&mut pool, second, found(0));
+    assert_eq!(free(&mut pool, 1, 0), Action::Wait);
+    assert_eq!(held(&pool), (2, 2, 2, 0, 0, 1, first.most));
+    let claiming = &mut pool.clone();
+    let abandoned = claiming.step(Input::Abandon { slot: 0 });
+    assert_eq!(held(claiming), (1, 1, 1, 0, 0, 1, 0));
+    assert_eq!((abandoned.wake.waiting, abandoned.wake.sleeping), (Waiting::All, true), "the last slot ends the pool");
+    assert_eq!(free(claiming, 1, 0), Action::Exit);
+    let waiting = &mut pool.clone();
+    waiting.step(Input::Abandon { slot: 1 });
+    assert_eq!(held(waiting), (1, 1, 1, 0, 0, 0, first.most));
+    answer(&mut pool, first, found(1));
+    start(&mut pool, 0);
+    assert_eq!((pool.running, pool.kinds[0].running), (1, 1));
+    pool.step(Input::Abandon { slot: 0 });
+    assert_eq!((pool.running, pool.kinds[0].running), (0, 0));
 }

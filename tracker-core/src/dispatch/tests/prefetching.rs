@@ -74,6 +74,13 @@ fn prefetch_is_shared_by_kinds_and_stops_at_half_of_the_bytes() {
 }
 
 #[test]
+fn second_claim_before_the_answer_gets_no_bytes() {
+    let mut pool = pool(bounds(2, 2), 1);
+    let claims = [claim(&mut pool, 0), claim(&mut pool, 1)];
+    assert_eq!(claims.map(|claim| (claim.most, claim.bytes)), [(3, 100), (1, 0)]);
+}
+
+#[test]
 fn claim_on_its_way_counts_the_bytes_that_it_may_return() {
     let mut pool = pool(bounds(1, 8), 1);
     let first = claim(&mut pool, 0);
