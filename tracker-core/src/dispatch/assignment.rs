@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Action, ClaimRequest, ClaimedTask, Dispatcher, Found, Idle, Isolation, KindQueue, LONG, Reading, Storing,
+    Action, ClaimRequest, ClaimedTask, Dispatcher, Found, Idle, Isolation, LONG, Reading, Storing,
     TASKS_PER_ASSIGNMENT,
     slot::{Assignment, Mode},
 };
@@ -39,7 +39,6 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let assignment = self.slots[slot].assignment.as_mut()?;
         if let Some(task) = assignment.task.take() {
             if is_leaving {
-                assignment.ends_next = true;
                 self.queued(kind, 1);
                 return Some(Action::Release { kind, tasks: vec![task] });
             }
@@ -88,7 +87,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 let claim = if may_prefetch { self.claim_for_prefetch(kind, signal) } else { None };
                 return Some(Action::Start { kind, task, claim });
             }
-        } else if may_prefetch && !is_full && !found {
+        } else if may_prefetch && !found {
             let most = queue.free_capacity(share);
             if most > 0 {
                 let claim = ClaimRequest { slot: Some(slot), begin: 1, ..self.claim(kind, most, signal) };
@@ -207,7 +206,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 queue.empty = Some(super::Stamp { stored: self.stored, ..claim.stamp });
             }
             if let Some(assignment) = claim.slot.and_then(|slot| self.slots[slot].assignment.as_mut()) {
-                assignment.found = (!isolated_waits).then_some(idle);
+                assignment.found = Some(idle);
             }
         }
         if claim.for_slot {
@@ -234,8 +233,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             return Action::Store(Storing::Queued { kind, gathers: self.has_short_handlers() });
         }
         self.end_handler(slot);
-        let claims = mode == Mode::Synchronous
-            && !self.is_leaving()
+        let claims = !self.is_leaving()
             && self.isolation == Isolation::None
             && !self.prefetches(kind)
             && !self.bounds.conditional
@@ -266,6 +264,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let was_isolated = self.isolation != Isolation::None;
         if mode == Mode::Isolated {
             self.isolation = Isolation::None;
+            self.wake.sleeping = true;
         }
         let pass = &mut self.slots[slot].pass;
         match found {
@@ -273,13 +272,6 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 pass.add(&idle);
             }
             _ => pass.worked = true,
-        }
-        if mode == Mode::Isolated || (was_isolated && self.assigned == 0) {
-            self.wake.sleeping = true;
-        }
-        if self.kinds.iter().any(KindQueue::has_ready) {
-            // The wake-up that this slot had may have been for those.
-            self.wake_some(1.min(self.waiting));
         }
     }
 }
