@@ -190,10 +190,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 self.unreported += 1;
                 self.wake_all();
             }
-            Input::Unreadable { slot, took } => {
-                self.measure(took);
-                self.end_handler(slot);
-            }
+            Input::Unreadable { took } => self.measure(took),
             Input::StoredSynchronously { slot } => {
                 self.stored += 1;
                 if let Some(assignment) = &mut self.slots[slot].assignment {

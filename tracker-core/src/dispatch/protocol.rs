@@ -27,7 +27,7 @@ pub(crate) enum Input<T> {
     /// stored its outcome itself.
     Finished { slot: usize, signal: u64, took: Option<Duration>, stores: bool },
     /// A task that was to start cannot be decoded. No handler has run.
-    Unreadable { slot: usize, took: Option<Duration> },
+    Unreadable { took: Option<Duration> },
     /// An outcome is stored for which its slot has waited, without a claim.
     StoredSynchronously { slot: usize },
     /// A further outcome of the kind is queued, in place of one that was refused.

@@ -88,7 +88,7 @@ where
         let mut execution: AsyncExecution<T> = match calls::execution(shared, &kind, task).await {
             Ok(execution) => execution,
             Err(error) if error.kind() == ErrorKind::Unreadable => {
-                pool.unreadable(shared, self.slot, fence, None);
+                pool.unreadable(shared, fence, None);
                 return Ok(());
             }
             Err(error) => return Err(error),

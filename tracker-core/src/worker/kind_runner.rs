@@ -106,7 +106,7 @@ where
         let mut execution: Execution<T> = match Execution::new(&tasks.shared, &kind, task) {
             Ok(execution) => execution,
             Err(error) if error.kind() == ErrorKind::Unreadable => {
-                pool.unreadable(&tasks.shared, slot, fence, Some(Duration::ZERO));
+                pool.unreadable(&tasks.shared, fence, Some(Duration::ZERO));
                 return Ok(());
             }
             Err(error) => return Err(error),

@@ -116,11 +116,11 @@ impl<'s> PoolState<'s> {
     }
 
     /// A task that was to start cannot be decoded.
-    pub(super) fn unreadable(&self, shared: &Shared, slot: usize, fence: u64, took: Option<Duration>) {
+    pub(super) fn unreadable(&self, shared: &Shared, fence: u64, took: Option<Duration>) {
         self.dispatcher.heartbeats.remove(shared, fence);
         shared.engine.held().give_back(fence);
         self.summary().unreadable += 1;
-        self.dispatcher.unreadable(slot, took);
+        self.dispatcher.unreadable(took);
     }
 
     /// Gives back, without waiting, tasks that have not started.

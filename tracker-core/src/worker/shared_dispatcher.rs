@@ -191,8 +191,8 @@ impl SharedDispatcher {
         self.note(Input::Checked { slot, reading });
     }
 
-    pub(super) fn unreadable(&self, slot: usize, took: Option<Duration>) {
-        self.note(Input::Unreadable { slot, took });
+    pub(super) fn unreadable(&self, took: Option<Duration>) {
+        self.note(Input::Unreadable { took });
     }
 
     pub(super) fn stored_synchronously(&self, slot: usize) {

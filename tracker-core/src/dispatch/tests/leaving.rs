@@ -31,7 +31,7 @@ fn leaving_slot_does_not_claim() {
         let first = claim(&mut unreadable, 0);
         answer(&mut unreadable, first, found(1));
         start(&mut unreadable, 0);
-        unreadable.step(Input::Unreadable { slot: 0, took: None });
+        unreadable.step(Input::Unreadable { took: None });
         leave(&mut unreadable);
         assert_eq!(free(&mut unreadable, 0, 0), Action::Exit);
 

@@ -363,7 +363,7 @@ impl Simulation {
         if plan.tasks[task].unreadable {
             self.tasks[task] = State::Done;
             self.slots[slot] = Slot::Free { may_wait: false };
-            return self.step(plan, None, Input::Unreadable { slot, took });
+            return self.step(plan, None, Input::Unreadable { took });
         }
         self.tasks[task] = State::Ended;
         self.unstored += 1;

@@ -257,6 +257,6 @@ fn each_start_has_its_own_reading() {
     let first = claim(&mut pool, 0);
     answer(&mut pool, first, found(1));
     start(&mut pool, 0);
-    pool.step(Input::Unreadable { slot: 0, took: None });
+    pool.step(Input::Unreadable { took: None });
     assert_eq!(free(&mut pool, 0, 0), Action::Check);
 }
