@@ -202,7 +202,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let queue = &mut self.kinds[claim.kind];
         queue.limited = limited;
         if tasks.is_empty() {
-            if is_current && idle.has_nothing_waiting() && !isolated_waits && !claim.isolated {
+            if is_current && idle.has_nothing_waiting() && !isolated_waits {
                 queue.empty = Some(super::Stamp { stored: self.stored, ..claim.stamp });
             }
             if let Some(assignment) = claim.slot.and_then(|slot| self.slots[slot].assignment.as_mut()) {

@@ -5,7 +5,7 @@ use super::{
     plan::Task,
     pool::{answer, claim, finish, found, free, pool, start},
 };
-use crate::dispatch::{Action, Found, Idle, Storing};
+use crate::dispatch::{Action, Bounds, Found, Idle, Storing};
 
 fn isolated_waits() -> Found<Task> {
     Found { isolated_waits: true, ..found(0) }
@@ -43,6 +43,18 @@ fn kind_with_an_isolated_task_does_not_count_as_empty() {
     answer(&mut pool, isolated, Found { idle: Idle { due: Some(5), ..Idle::default() }, ..found(0) });
     assert!(matches!(free(&mut pool, 0, 0), Action::Sleep(_)));
     assert!(matches!(free(&mut pool, 1, 0), Action::Claim(_)), "the first claim did not look behind the isolated task");
+}
+
+#[test]
+fn slots_trust_an_isolated_claim_that_found_nothing() {
+    let mut pool = pool(Bounds { keep_running: true, ..bounds(2, 0) }, 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, isolated_waits());
+    let isolated = claim(&mut pool, 0);
+    answer(&mut pool, isolated, found(0));
+    for slot in [0, 1] {
+        assert!(matches!(free(&mut pool, slot, 0), Action::Sleep(_)), "slot {slot} claims");
+    }
 }
 
 #[test]
