@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Action, ClaimRequest, ClaimedTask, Dispatcher, Found, Idle, Isolation, LONG, Reading, Storing,
-    TASKS_PER_ASSIGNMENT,
+    Action, ClaimRequest, ClaimedTask, Dispatcher, Found, Idle, LONG, Reading, Storing, TASKS_PER_ASSIGNMENT,
     slot::{Assignment, Mode},
 };
 use crate::model::time::Micros;
@@ -45,7 +44,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             self.begin_handler(slot, kind);
             return Some(Action::Start { kind, task, claim: None });
         }
-        let may_claim = assignment.mode == Mode::Isolated || self.isolation == Isolation::None;
+        let may_claim = assignment.mode == Mode::Isolated || !self.isolation;
         if is_leaving || assignment.ends_next || assignment.found.is_some() || !may_claim {
             self.end_assignment(slot);
             return None;
@@ -103,7 +102,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
 
     /// Whether slots may claim further tasks of the kind to prefetch.
     fn may_prefetch(&self, kind: usize) -> bool {
-        !self.stopping && self.isolation == Isolation::None && !self.kinds[kind].limited
+        !self.stopping && !self.isolation && !self.kinds[kind].limited
     }
 
     fn begin_handler(&mut self, slot: usize, kind: usize) {
@@ -196,9 +195,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         if let Some(at) = claim.not_before.filter(|_| idle.held_back) {
             idle.due = Some(idle.due.map_or(at, |due| due.min(at)));
         }
-        if isolated_waits && self.isolation == Isolation::None {
-            self.isolation = Isolation::Waits;
-        }
+        self.isolation |= isolated_waits;
         let queue = &mut self.kinds[claim.kind];
         queue.limited = limited;
         if tasks.is_empty() {
@@ -234,7 +231,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
         self.end_handler(slot);
         let claims = !self.is_leaving()
-            && self.isolation == Isolation::None
+            && !self.isolation
             && !self.prefetches(kind)
             && !self.bounds.conditional
             && (self.kinds.len() == 1 || started < TASKS_PER_ASSIGNMENT);
@@ -261,16 +258,13 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let Some(Assignment { kind, mode, started, found, .. }) = self.slots[slot].assignment.take() else { return };
         self.assigned -= 1;
         self.kinds[kind].assigned -= 1;
-        let was_isolated = self.isolation != Isolation::None;
         if mode == Mode::Isolated {
-            self.isolation = Isolation::None;
+            self.isolation = false;
             self.wake.sleeping = true;
         }
         let pass = &mut self.slots[slot].pass;
         match found {
-            Some(idle) if started == 0 && !self.stopping && (mode == Mode::Isolated || !was_isolated) => {
-                pass.add(&idle);
-            }
+            Some(idle) if started == 0 && !self.isolation => pass.add(&idle),
             _ => pass.worked = true,
         }
     }

@@ -98,7 +98,8 @@ pub(crate) struct Dispatcher<T> {
     unreported: usize,
     /// Outcomes that the pool has stored: each may have made another task startable, or startable at a later time.
     stored: u64,
-    isolation: Isolation,
+    /// An isolated task is next or runs: no other task starts until the slot that works on it has ended.
+    isolation: bool,
     /// How long handlers take on average; the last ones weigh most.
     handler_time: Duration,
     stopping: bool,
@@ -106,16 +107,6 @@ pub(crate) struct Dispatcher<T> {
     ended: bool,
     /// Of the current step.
     wake: Wake,
-}
-
-/// Whether an isolated task has the pool for itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Isolation {
-    None,
-    /// An isolated task is next, so no further task starts until the others have ended.
-    Waits,
-    /// One slot works, on the isolated task.
-    Runs,
 }
 
 impl<T: ClaimedTask> Dispatcher<T> {
@@ -133,7 +124,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             unstored: 0,
             unreported: 0,
             stored: 0,
-            isolation: Isolation::None,
+            isolation: false,
             handler_time: LONG,
             stopping: false,
             ended: false,
@@ -263,15 +254,13 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
         let kind = (*first + pass.tried) % kinds;
         pass.tried += 1;
-        match self.isolation {
-            Isolation::Runs => pass.blocked = true,
-            Isolation::Waits if self.assigned > 0 => pass.blocked = true,
-            Isolation::Waits => {
-                self.isolation = Isolation::Runs;
-                self.assign(slot, kind, Mode::Isolated);
-            }
-            Isolation::None if self.prefetches(kind) => self.assign(slot, kind, Mode::Prefetching),
-            Isolation::None => self.assign(slot, kind, Mode::Synchronous),
+        if !self.isolation {
+            let mode = if self.prefetches(kind) { Mode::Prefetching } else { Mode::Synchronous };
+            self.assign(slot, kind, mode);
+        } else if self.assigned == 0 {
+            self.assign(slot, kind, Mode::Isolated);
+        } else {
+            pass.blocked = true;
         }
         None
     }
@@ -382,6 +371,6 @@ impl<T: ClaimedTask> Dispatcher<T> {
     /// Whether a change of the kind concerns every slot: nothing is there or on its way any more, or there are several kinds, so that
     /// a single slot that is woken may have no use for it.
     fn affects_all_slots(&self, kind: usize) -> bool {
-        self.stopping || self.kinds.len() > 1 || self.isolation != Isolation::None || self.kinds[kind].is_quiescent()
+        self.stopping || self.kinds.len() > 1 || self.isolation || self.kinds[kind].is_quiescent()
     }
 }

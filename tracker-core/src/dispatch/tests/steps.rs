@@ -9,7 +9,7 @@ use super::{
     pool::{Pool, answer, claim, finish, found, free, pool, start, tasks},
 };
 use crate::dispatch::{
-    Action, Bounds, ClaimRequest, Found, Idle, Input, Isolation, Reading, SHORT, Storing, TASKS_PER_ASSIGNMENT, Waiting,
+    Action, Bounds, ClaimRequest, Found, Idle, Input, Reading, SHORT, Storing, TASKS_PER_ASSIGNMENT, Waiting,
 };
 
 #[test]
@@ -159,7 +159,7 @@ fn stored_outcome_wakes_all_where_each_slot_may_need_it() {
     assert_eq!(woken(1, |_| ()), Waiting::Some(1));
     assert_eq!(woken(2, |_| ()), Waiting::All);
     assert_eq!(woken(1, |pool| pool.stopping = true), Waiting::All);
-    assert_eq!(woken(1, |pool| pool.isolation = Isolation::Waits), Waiting::All);
+    assert_eq!(woken(1, |pool| pool.isolation = true), Waiting::All);
     let (mut pool, _) = waiting_pool(6, 5, SHORT);
     pool.wake_all();
     pool.wake_some(1);
