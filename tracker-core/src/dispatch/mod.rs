@@ -221,8 +221,8 @@ impl<T: ClaimedTask> Dispatcher<T> {
             self.waiting -= 1;
         }
         self.end_handler(slot);
-        if self.unreported > 0 {
-            self.unreported = 0;
+        self.slots[slot].reports = std::mem::take(&mut self.unreported) > 0;
+        if self.slots[slot].reports {
             return Action::Report;
         }
         loop {
@@ -273,8 +273,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         if pass.worked {
             return None;
         }
-        let quiescent = self.assigned == 0 && self.unreported == 0 && self.kinds.iter().all(KindQueue::is_quiescent);
-        if pass.is_empty() && pass.ends_when_empty && quiescent {
+        if pass.is_empty() && pass.ends_when_empty && self.is_quiescent() {
             // A change since the first pass may have made a task startable.
             if pass.stamp != stamp {
                 return None;
@@ -284,6 +283,13 @@ impl<T: ClaimedTask> Dispatcher<T> {
             return Some(self.exit(slot));
         }
         Some(Action::Sleep(SleepCondition { seen: pass.stamp.signal, idle: pass.idle, blocked: pass.blocked }))
+    }
+
+    /// Whether no slot works on a kind or may queue an outcome, and all answers have come.
+    fn is_quiescent(&self) -> bool {
+        self.assigned == 0
+            && self.kinds.iter().all(KindQueue::is_quiescent)
+            && !self.slots.iter().any(|slot| slot.reports)
     }
 
     fn wait(&mut self, slot: usize, may_wait: bool) -> Action<T> {

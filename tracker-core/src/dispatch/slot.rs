@@ -18,6 +18,8 @@ pub(super) struct Slot<T> {
     pub claim: Option<ClaimRequest>,
     /// It waits for a wake-up of the pool.
     pub waits: bool,
+    /// It counts answers, and may queue an outcome in place of one that was refused.
+    pub reports: bool,
     pub pass: Pass,
     /// The kind with which the next pass begins. Slots begin with different ones, so that no kind is served last by all.
     pub first: usize,
@@ -53,6 +55,15 @@ pub(super) enum Mode {
 
 impl<T> Slot<T> {
     pub(super) fn new(first: usize) -> Self {
-        Self { open: true, assignment: None, running: None, claim: None, waits: false, pass: Pass::default(), first }
+        Self {
+            open: true,
+            assignment: None,
+            running: None,
+            claim: None,
+            waits: false,
+            reports: false,
+            pass: Pass::default(),
+            first,
+        }
     }
 }

@@ -47,7 +47,7 @@ impl Simulation {
             let runs = running.contains(&number);
             match slot {
                 Slot::Runs { .. } => assert!(runs, "the handler of slot {number} runs"),
-                Slot::Waits | Slot::Sleeps(_) | Slot::Calls | Slot::Checks | Slot::Ended => {
+                Slot::Waits | Slot::Sleeps(_) | Slot::Calls | Slot::Checks | Slot::Reports | Slot::Ended => {
                     assert!(!runs, "the handler of slot {number} has returned: {slot:?}");
                 }
                 // Between the return of a handler and the next step of its slot.

@@ -14,6 +14,7 @@ impl Simulation {
         let mut freed = false;
         let result = match &call {
             Call::Claim(claim) => Some(self.claim(plan, claim)),
+            Call::Store { task, slot: None, .. } if self.refused[*task] => None,
             Call::Store { task, claim, .. } => {
                 if self.fails[*task] > 0 {
                     self.fails[*task] -= 1;
@@ -98,7 +99,9 @@ impl Simulation {
             Call::Store { slot: None, task, .. } => {
                 self.unstored -= 1;
                 let kind = plan.tasks[task].kind;
-                self.step(plan, None, Input::Stored { kind, reports: true, failed: false });
+                let failed = std::mem::take(&mut self.refused[task]);
+                self.unreported.extend(failed.then_some(task));
+                self.step(plan, None, Input::Stored { kind, reports: true, failed });
             }
             Call::Store { slot: Some(slot), claim, .. } => {
                 self.unstored -= 1;
@@ -114,6 +117,16 @@ impl Simulation {
                 self.step(plan, None, Input::Stored { kind, reports: false, failed: false });
             }
         }
+    }
+
+    /// A slot queues an outcome in place of each that was refused.
+    pub(super) fn report(&mut self, plan: &Plan, slot: usize) {
+        for task in std::mem::take(&mut self.unreported) {
+            self.step(plan, None, Input::Queued { kind: plan.tasks[task].kind });
+            self.unstored += 1;
+            self.queued.push_back(Call::Store { task, slot: None, claim: None });
+        }
+        self.slots[slot] = Slot::Free { may_wait: false };
     }
 
     pub(super) fn claimed(&mut self, plan: &Plan, claim: ClaimRequest, result: Option<ClaimResult>) {

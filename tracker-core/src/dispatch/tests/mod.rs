@@ -1,6 +1,7 @@
 //! Explores every order of events on small pools, and checks the invariants of the dispatcher in each state.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod answers;
 mod checks;
 mod conditions;
 mod file;
@@ -168,6 +169,7 @@ fn prefetching_pools_keep_invariants_in_every_event_order() {
         plan("isolated task behind another", 2, 2, behind),
         plan("crashed task", 1, 2, tasks_with(3, |task| task.crashed = true)),
         plan("unreadable task", 1, 1, tasks_with(2, |task| task.unreadable = true)),
+        plan("refused outcome", 1, 2, tasks_with(2, |task| task.refused = true)),
     ]);
 }
 
@@ -180,8 +182,9 @@ fn larger_pools_keep_the_invariants_where_answers_come_in_order() {
         plan("two slots and a late task", 2, 1, tasks_with(2, |task| task.submitted_later = true)),
         plan("two slots and a failing task", 2, 1, tasks_with(2, |task| task.fails = 1)),
         plan("two slots and a crashed task", 2, 2, tasks_with(3, |task| task.crashed = true)),
+        plan("two slots and a refused outcome", 2, 2, tasks_with(1, |task| (task.refused, task.fails) = (true, 1))),
     ] {
-        explore(&in_order(plan));
+        eprintln!("{}: {} states", plan.name, explore(&in_order(plan.clone())));
     }
 }
 

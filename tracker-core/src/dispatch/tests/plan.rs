@@ -67,6 +67,8 @@ pub(super) struct TaskPlan {
     pub submitted_later: bool,
     /// It cannot be decoded.
     pub unreadable: bool,
+    /// The first outcome that is queued for it is refused, and another one is queued in its place.
+    pub refused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

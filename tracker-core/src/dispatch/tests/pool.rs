@@ -60,3 +60,10 @@ pub(super) fn run(pool: &mut Pool, signal: u64) -> Option<ClaimRequest> {
     pool.step(Input::Stored { kind: 0, reports: false, failed: false });
     claim
 }
+
+/// Runs a prefetched task in slot 0. Its outcome is refused, so the slot that counts this answer queues another one.
+pub(super) fn run_refused(pool: &mut Pool) {
+    start(pool, 0);
+    finish(pool, None);
+    pool.step(Input::Stored { kind: 0, reports: true, failed: true });
+}

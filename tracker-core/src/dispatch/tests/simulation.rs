@@ -48,6 +48,8 @@ pub(super) enum Slot {
     },
     /// A call is on its way that it waits for.
     Calls,
+    /// Counts answers.
+    Reports,
     /// Checks the start conditions.
     Checks,
     Ended,
@@ -62,6 +64,9 @@ pub(super) struct Simulation {
     pub(super) queued: VecDeque<Call>,
     pub(super) committed: Vec<(Call, Option<ClaimResult>)>,
     pub(super) fails: Vec<u8>,
+    /// Tasks whose next queued outcome is refused, and those for which a slot must queue another one.
+    pub(super) refused: Vec<bool>,
+    pub(super) unreported: Vec<usize>,
     pub(super) limited: Vec<bool>,
     pub(super) limit_changed: Vec<bool>,
     pub(super) signal: u64,
@@ -97,6 +102,8 @@ impl Simulation {
             queued: VecDeque::new(),
             committed: Vec::new(),
             fails: plan.tasks.iter().map(|task| task.fails).collect(),
+            refused: plan.tasks.iter().map(|task| task.refused).collect(),
+            unreported: Vec::new(),
             limited: plan.limited.clone(),
             limit_changed: vec![false; plan.limited.len()],
             signal: 0,
@@ -149,7 +156,9 @@ impl Simulation {
         let mut events = Vec::new();
         for (number, slot) in self.slots.iter().enumerate() {
             match slot {
-                Slot::Free { .. } | Slot::Runs { .. } | Slot::Stores { .. } => events.push(Event::Step(number)),
+                Slot::Free { .. } | Slot::Runs { .. } | Slot::Stores { .. } | Slot::Reports => {
+                    events.push(Event::Step(number));
+                }
                 // A slot that is blocked is woken. That it also looks again by itself is a precaution.
                 Slot::Sleeps(condition) if condition.idle.due.is_some_and(|due| due <= self.now) => {
                     events.push(Event::Timeout(number));
@@ -203,6 +212,7 @@ impl Simulation {
                     self.queued.push_back(Call::Store { task, slot: None, claim: None });
                     self.slots[slot] = Slot::Free { may_wait: false };
                 }
+                Slot::Reports => self.report(plan, slot),
                 other => panic!("slot {slot} is {other:?}"),
             },
             Event::Checked(slot, ready) => self.checked(plan, slot, ready),
@@ -307,6 +317,7 @@ impl Simulation {
             }
             Action::Wait => Slot::Waits,
             Action::Sleep(condition) if condition.seen == self.signal => Slot::Sleeps(condition),
+            Action::Report if !self.unreported.is_empty() => Slot::Reports,
             Action::Continue | Action::Report | Action::Sleep(_) => Slot::Free { may_wait: false },
             Action::Check => Slot::Checks,
             Action::Exit => {

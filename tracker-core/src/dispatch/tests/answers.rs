@@ -1,0 +1,35 @@
+//! Single steps of a slot that counts answers, which may have it queue a further outcome.
+
+use super::{
+    bounds,
+    pool::{Pool, answer, claim, found, free, pool, run_refused},
+};
+use crate::dispatch::{Action, Input};
+
+/// A pool of two slots, the second of which counts a refused outcome, and the first has asked all kinds.
+fn counting_pool(kinds: usize) -> Pool {
+    let mut pool = pool(bounds(2, 2), kinds);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, found(1));
+    run_refused(&mut pool);
+    assert_eq!(free(&mut pool, 1, 0), Action::Report);
+    pool
+}
+
+#[test]
+fn pool_does_not_end_while_a_slot_counts_answers() {
+    let mut pool = counting_pool(1);
+    let last = claim(&mut pool, 0);
+    answer(&mut pool, last, found(0));
+    assert!(matches!(free(&mut pool, 0, 0), Action::Sleep(_)), "the other slot may queue an outcome");
+    assert!(matches!(free(&mut pool, 1, 1), Action::Claim(_)), "it looks again when it has counted");
+}
+
+#[test]
+fn pool_does_not_end_before_each_outcome_is_stored() {
+    let mut pool = pool(bounds(2, 0), 1);
+    let last = claim(&mut pool, 0);
+    pool.step(Input::Queued { kind: 0 });
+    answer(&mut pool, last, found(0));
+    assert!(matches!(free(&mut pool, 0, 0), Action::Sleep(_)), "a failure may have the task start again");
+}
