@@ -321,8 +321,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.bounds.prefetch / self.kinds.len().max(1)
     }
 
+    /// A kind that has got a limit is prefetched until the tasks that are ready have started.
     fn prefetches(&self, kind: usize) -> bool {
-        self.share() > 0 && !self.kinds[kind].limited && !self.bounds.conditional
+        let queue = &self.kinds[kind];
+        self.share() > 0 && (!queue.limited || queue.has_ready()) && !self.bounds.conditional
     }
 
     /// Whether handlers are so short that their outcomes, and the claims for the next, wait for the thread that has run them to come

@@ -114,6 +114,16 @@ fn kind_is_prefetched_when_its_limit_ends() {
 }
 
 #[test]
+fn prefetched_tasks_start_although_the_kind_has_got_a_limit() {
+    let mut pool = pool(bounds(2, 2), 1);
+    let first = claim(&mut pool, 0);
+    pool.step(Input::Resize { slots: 1 });
+    answer(&mut pool, first, Found { limited: true, ..found(1) });
+    assert_eq!(free(&mut pool, 0, 0), Action::Exit);
+    assert!(matches!(free(&mut pool, 1, 0), Action::Start { claim: None, .. }));
+}
+
+#[test]
 fn mean_of_the_last_handlers_decides_whether_they_are_short() {
     let mut pool = pool(bounds(1, 30), 1);
     let first = claim(&mut pool, 0);
