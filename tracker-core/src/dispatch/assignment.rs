@@ -218,6 +218,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             let claimed_tasks = tasks.len();
             queue.push(tasks);
             self.wake_for_tasks(claim.kind, claimed_tasks);
+            self.wake_if_unassigned();
         }
     }
 

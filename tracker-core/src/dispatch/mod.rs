@@ -180,6 +180,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 self.end_claim(&claim);
                 self.unreported += 1;
                 self.wake_all();
+                self.wake_if_unassigned();
             }
             Input::Unreadable { took } => self.measure(took),
             Input::StoredSynchronously { slot } => {
@@ -194,7 +195,12 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 self.unstored -= 1;
                 self.stored += 1;
                 self.unreported += usize::from(reports);
-                if failed { self.wake_all() } else { self.wake_for_capacity(kind) }
+                if failed {
+                    self.wake_all()
+                } else {
+                    self.wake_for_capacity(kind)
+                }
+                self.wake_if_unassigned();
             }
             Input::TimePassed => {
                 if self.kinds.iter().any(KindQueue::has_ready) {
@@ -370,6 +376,11 @@ impl<T: ClaimedTask> Dispatcher<T> {
             ready
         };
         self.wake_some(wanted.min(self.waiting));
+    }
+
+    /// An answer has come that no slot has waited for. If no slot works on a kind, one that sleeps looks again, or ends the pool.
+    fn wake_if_unassigned(&mut self) {
+        self.wake.sleeping |= self.assigned == 0;
     }
 
     fn is_an_assigned_slot_awake(&self, kind: usize) -> bool {

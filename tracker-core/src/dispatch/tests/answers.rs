@@ -2,7 +2,7 @@
 
 use super::{
     bounds,
-    pool::{Pool, answer, claim, found, free, pool, run_refused},
+    pool::{Pool, answer, claim, finish, found, free, pool, run_refused, start},
 };
 use crate::dispatch::{Action, Input};
 
@@ -32,4 +32,19 @@ fn pool_does_not_end_before_each_outcome_is_stored() {
     pool.step(Input::Queued { kind: 0 });
     answer(&mut pool, last, found(0));
     assert!(matches!(free(&mut pool, 0, 0), Action::Sleep(_)), "a failure may have the task start again");
+    assert!(pool.step(Input::Stored { kind: 0, reports: false, failed: false }).wake.sleeping);
+}
+
+#[test]
+fn tasks_that_come_when_all_slots_sleep_wake_them() {
+    let mut pool = pool(bounds(2, 2), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, found(1));
+    let background = start(&mut pool, 1).expect("a claim to prefetch");
+    pool.step(Input::Resize { slots: 1 });
+    finish(&mut pool, None);
+    assert_eq!(free(&mut pool, 0, 0), Action::Exit);
+    let failed = pool.clone().step(Input::ClaimFailed { claim: background.clone() });
+    assert!(failed.wake.sleeping, "a slot reports the error");
+    assert!(pool.step(Input::Claimed { claim: background, found: found(1) }).wake.sleeping);
 }

@@ -237,6 +237,12 @@ fn changed_limit_does_not_end_the_pool() {
             ..plan("toggled limit", 2, 2, tasks(2))
         });
     }
+    for plan in [
+        Plan { resizes: 1, ..plan("toggled limit, resized", 2, 1, tasks(1)) },
+        plan("toggled limit, refused outcome", 2, 1, tasks_with(1, |task| task.refused = true)),
+    ] {
+        eprintln!("{}: {} states", plan.name, explore(&Plan { limit_changes: true, in_order: true, ..plan.clone() }));
+    }
 }
 
 #[test]
