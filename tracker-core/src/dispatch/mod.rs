@@ -196,9 +196,9 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 self.stored += 1;
                 self.unreported += usize::from(reports);
                 if failed {
-                    self.wake_all()
+                    self.wake_all();
                 } else {
-                    self.wake_for_capacity(kind)
+                    self.wake_for_capacity(kind);
                 }
                 self.wake_if_unassigned();
             }

@@ -67,7 +67,7 @@ pub(crate) struct Effects<T> {
 pub(crate) enum Action<T> {
     /// Asks again.
     Continue,
-    /// Counts the answers that have come.
+    /// Counts the answers that have come, and tells each outcome that it queues in place of a refused one by [`Input::Queued`].
     Report,
     /// Leads a commit of what is queued, unless another thread does, and asks again with `may_wait`.
     Lead,

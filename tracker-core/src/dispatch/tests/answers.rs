@@ -6,9 +6,9 @@ use super::{
 };
 use crate::dispatch::{Action, Input};
 
-/// A pool of two slots, the second of which counts a refused outcome, and the first has asked all kinds.
-fn counting_pool(kinds: usize) -> Pool {
-    let mut pool = pool(bounds(2, 2), kinds);
+/// A pool of two slots, the second of which counts an outcome of the first that was refused.
+fn counting_pool() -> Pool {
+    let mut pool = pool(bounds(2, 2), 1);
     let first = claim(&mut pool, 0);
     answer(&mut pool, first, found(1));
     run_refused(&mut pool);
@@ -18,11 +18,20 @@ fn counting_pool(kinds: usize) -> Pool {
 
 #[test]
 fn pool_does_not_end_while_a_slot_counts_answers() {
-    let mut pool = counting_pool(1);
+    let mut pool = counting_pool();
     let last = claim(&mut pool, 0);
     answer(&mut pool, last, found(0));
     assert!(matches!(free(&mut pool, 0, 0), Action::Sleep(_)), "the other slot may queue an outcome");
     assert!(matches!(free(&mut pool, 1, 1), Action::Claim(_)), "it looks again when it has counted");
+}
+
+#[test]
+fn abandoned_slot_counts_no_answers() {
+    let mut pool = counting_pool();
+    pool.step(Input::Abandon { slot: 1 });
+    let last = claim(&mut pool, 0);
+    answer(&mut pool, last, found(0));
+    assert_eq!(free(&mut pool, 0, 0), Action::Exit);
 }
 
 #[test]

@@ -58,6 +58,15 @@ fn slots_trust_an_isolated_claim_that_found_nothing() {
 }
 
 #[test]
+fn prefetched_task_starts_without_claim_beside_an_isolated_one() {
+    let mut pool = pool(bounds(2, 2), 1);
+    let (first, other) = (claim(&mut pool, 0), claim(&mut pool, 1));
+    answer(&mut pool, first, found(1));
+    answer(&mut pool, other, isolated_waits());
+    assert_eq!(start(&mut pool, 1), None);
+}
+
+#[test]
 fn outcome_is_stored_without_a_claim_if_an_isolated_task_waits() {
     let mut pool = pool(bounds(2, 0), 1);
     let first = claim(&mut pool, 0);

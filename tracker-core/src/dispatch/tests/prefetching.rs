@@ -120,7 +120,7 @@ fn prefetched_tasks_start_although_the_kind_has_got_a_limit() {
     pool.step(Input::Resize { slots: 1 });
     answer(&mut pool, first, Found { limited: true, ..found(1) });
     assert_eq!(free(&mut pool, 0, 0), Action::Exit);
-    assert!(matches!(free(&mut pool, 1, 0), Action::Start { claim: None, .. }));
+    assert!(matches!(free(&mut pool, 1, 1), Action::Start { claim: None, .. }));
 }
 
 #[test]
