@@ -5,7 +5,7 @@ use super::{
     plan::Task,
     pool::{answer, claim, finish, found, free, pool, start},
 };
-use crate::dispatch::{Action, Bounds, Found, Idle, Storing};
+use crate::dispatch::{Action, Bounds, Found, Idle, Input, Storing};
 
 fn isolated_waits() -> Found<Task> {
     Found { isolated_waits: true, ..found(0) }
@@ -20,6 +20,19 @@ fn slot_beside_an_isolated_task_looks_again_by_itself() {
     assert!(isolated.isolated);
     let Action::Sleep(condition) = free(&mut pool, 1, 0) else { panic!("it works beside the isolated task") };
     assert!(condition.blocked);
+}
+
+#[test]
+fn slots_beside_an_isolated_task_are_woken_when_it_has_ended() {
+    let mut pool = pool(bounds(2, 0), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, isolated_waits());
+    let isolated = claim(&mut pool, 0);
+    answer(&mut pool, isolated, found(1));
+    start(&mut pool, 0);
+    assert_eq!(finish(&mut pool, None), Storing::Synchronous { claim: None });
+    pool.step(Input::StoredSynchronously { slot: 0 });
+    assert!(pool.step(Input::Free { slot: 0, signal: 0, may_wait: true }).wake.sleeping);
 }
 
 #[test]

@@ -142,6 +142,7 @@ fn stored_outcome_wakes_a_slot_unless_handlers_are_short() {
         pool.step(Input::Queued { kind: 0 });
         let effects = pool.step(Input::Stored { kind: 0, reports: false, failed });
         assert_eq!(effects.wake.waiting, woken, "{waiting} {took:?} {failed}");
+        assert!(!effects.wake.sleeping, "slots work on the kind");
     }
 }
 
