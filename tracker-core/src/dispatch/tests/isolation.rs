@@ -5,7 +5,7 @@ use super::{
     plan::Task,
     pool::{answer, claim, finish, found, free, pool, start},
 };
-use crate::dispatch::{Action, Bounds, Found, Idle, Input, Storing};
+use crate::dispatch::{Action, Bounds, Found, Idle, Input, Reading, Storing};
 
 fn isolated_waits() -> Found<Task> {
     Found { isolated_waits: true, ..found(0) }
@@ -77,6 +77,26 @@ fn prefetched_task_starts_without_claim_beside_an_isolated_one() {
     answer(&mut pool, first, found(1));
     answer(&mut pool, other, isolated_waits());
     assert_eq!(start(&mut pool, 1), None);
+}
+
+#[test]
+fn slot_does_not_claim_if_an_isolated_task_waits() {
+    let mut unreadable = pool(bounds(2, 0), 1);
+    let (first, other) = (claim(&mut unreadable, 0), claim(&mut unreadable, 1));
+    answer(&mut unreadable, first, found(1));
+    start(&mut unreadable, 0);
+    unreadable.step(Input::Unreadable { took: None });
+    answer(&mut unreadable, other, isolated_waits());
+    assert!(matches!(free(&mut unreadable, 0, 0), Action::Sleep(_)));
+
+    let mut checked = pool(Bounds { conditional: true, ..bounds(2, 0) }, 1);
+    for slot in [0, 1] {
+        assert_eq!(free(&mut checked, slot, 0), Action::Check);
+        checked.step(Input::Checked { slot, reading: Reading::Ready });
+    }
+    let other = claim(&mut checked, 1);
+    answer(&mut checked, other, isolated_waits());
+    assert!(matches!(free(&mut checked, 0, 0), Action::Sleep(_)));
 }
 
 #[test]
