@@ -38,6 +38,7 @@ fn failed_claim_frees_its_capacity_and_is_reported() {
     assert_eq!(failed.wake.waiting, Waiting::All);
     assert!(pool.kinds[0].is_quiescent());
     assert_eq!(free(&mut pool, 1, 1), Action::Report);
+    assert_eq!(pool.waiting, 0, "it has been woken");
     assert_ne!(free(&mut pool, 1, 1), Action::Report);
 }
 
