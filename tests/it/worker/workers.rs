@@ -201,7 +201,9 @@ fn attempt_over_its_timeout_fails_and_is_notified() {
     assert_eq!((summary.succeeded, summary.failed, summary.lost), (1, 1, 0), "{summary}");
     let record = pages.get("slow").unwrap().unwrap();
     assert_eq!((record.status, record.failures, record.crashes), (Status::Exhausted, 1, 0));
-    assert!(record.history[0].failure.as_ref().unwrap().error.contains("timeout of 1s"));
+    let error = &record.history[0].failure.as_ref().unwrap().error;
+    assert!(error.contains("timeout of 1s"), "{error}");
+    assert_eq!(summary.errors.get(error), Some(&1), "{:?}", summary.errors);
     sound(&tracker);
 }
 

@@ -6,7 +6,7 @@
 mod tests;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -32,8 +32,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Heartbeats {
     runs: Mutex<HashMap<u64, RunningAttempt>>,
-    /// The fences of attempts that were ended at their timeout, and whose handlers have not returned.
-    expired: Mutex<HashSet<u64>>,
+    /// The timeouts of attempts that were ended there, and whose handlers have not returned, by fence.
+    expired: Mutex<HashMap<u64, Duration>>,
     /// When the file was last read for cancellations by other processes.
     checked: Mutex<Option<Instant>>,
 }
@@ -142,8 +142,8 @@ impl Heartbeats {
         slots.iter().filter_map(latest).map(RunningAttempt::handler).collect()
     }
 
-    /// Whether the attempt was ended at its timeout. Its handler has returned, so that this is asked once: it forgets the attempt.
-    pub(super) fn take_expired(&self, fence: u64) -> bool {
+    /// The timeout of an attempt that was ended there. Its handler has returned, so that this is asked once: it forgets the attempt.
+    pub(super) fn take_expired(&self, fence: u64) -> Option<Duration> {
         self.expired.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence)
     }
 
@@ -201,10 +201,10 @@ impl Heartbeats {
         let mut due = Vec::new();
         for run in self.runs() {
             let now = run.now();
-            if run.timeout.is_some_and(|timeout| now.saturating_sub(run.began) > timeout) {
+            if let Some(timeout) = run.timeout.filter(|timeout| now.saturating_sub(run.began) > *timeout) {
                 // Registered before the handler is notified, and so before it can store an outcome.
-                self.expired.lock().unwrap_or_else(PoisonError::into_inner).insert(run.owner.fence);
-                if !run.expire(now) {
+                self.expired.lock().unwrap_or_else(PoisonError::into_inner).insert(run.owner.fence, timeout);
+                if !run.expire(now, timeout) {
                     self.take_expired(run.owner.fence);
                 }
                 self.end_lease(&run);
@@ -302,8 +302,8 @@ impl RunningAttempt {
     }
 
     /// False if its end could not be stored.
-    fn expire(&self, now: Duration) -> bool {
-        let failure = Failure::new(timeout_text(self.timeout.unwrap_or_default()));
+    fn expire(&self, now: Duration, timeout: Duration) -> bool {
+        let failure = Failure::new(timeout_text(timeout));
         let outcome = Outcome::Fail { retry_in: None };
         let mut action = FinishTask::plain(self.task, self.id.clone(), self.owner, outcome, Some(failure));
         action.finish.run = u64::try_from(now.saturating_sub(self.began).as_micros()).ok();

@@ -15,6 +15,7 @@ use super::{
     Settings, Summary,
     cause::first_cause,
     finished_attempt::FinishedAttempt,
+    heartbeats::timeout_text,
     shared_dispatcher::{Answer, SharedDispatcher},
     start_condition::StartChecker,
 };
@@ -162,16 +163,15 @@ impl<'s> PoolState<'s> {
         let run = *run;
         match stored {
             Ok(()) => self.count(outcome, failure.as_ref(), *panicked, run),
-            // The pool has stored the failure itself when the timeout was over.
-            Err(error)
-                if error.kind() == ErrorKind::LeaseLost && self.dispatcher.heartbeats.take_expired(owner.fence) =>
-            {
-                let failure = Failure::new("the attempt took longer than its timeout");
-                self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
-            }
             Err(error) if error.kind() == ErrorKind::LeaseLost => {
-                panics::log_catching_panics(|| tracing::warn!(%error, "an attempt ended after its lease was lost"));
-                self.summary().lost += 1;
+                if let Some(timeout) = self.dispatcher.heartbeats.take_expired(owner.fence) {
+                    // The pool has stored the failure itself when the timeout was over.
+                    let failure = Failure::new(timeout_text(timeout));
+                    self.count(&Outcome::Fail { retry_in: None }, Some(&failure), false, run);
+                } else {
+                    panics::log_catching_panics(|| tracing::warn!(%error, "an attempt ended after its lease was lost"));
+                    self.summary().lost += 1;
+                }
             }
             // The task cannot have this outcome, so the attempt fails.
             Err(error) if error.is_refusal() => {

@@ -83,9 +83,15 @@ impl StopHandle {
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) in a handler of one of the workers on a thread, because it would wait for itself.
     pub fn shutdown(&self, within: Duration) -> Result<Shutdown> {
-        let pools: Vec<Arc<dyn RunningPool>> = self.pools().into_iter().map(|pool| pool as _).collect();
-        refuse_inside(&pools)?;
-        self.0.stopped.store(true, Ordering::Relaxed);
+        let pools = {
+            let pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
+            let running: Vec<Arc<dyn RunningPool>> =
+                pools.iter().filter_map(Weak::upgrade).map(|pool| pool as _).collect();
+            refuse_inside(&running)?;
+            // Under the lock: a pool that is added later sees the stop.
+            self.0.stopped.store(true, Ordering::Relaxed);
+            running
+        };
         Ok(run_blocking(shut_down(Blocking, &pools, within)))
     }
 
