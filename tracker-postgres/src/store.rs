@@ -69,15 +69,22 @@ impl PostgresStore {
 }
 
 impl PostgresStore {
-    /// Runs a statement that returns a number, outside of a unit of work.
+    /// Runs a statement that returns a number, outside of a unit of work, and again if the server refuses it with a conflict.
     fn number(&self, statement: Sql, params: impl Fn() -> Params) -> Result<u64, Error> {
         let deadline = self.shared.deadline();
         let mut slot = self.shared.slot(deadline)?;
-        let result = self.shared.with_connection(&mut slot, deadline, |connection| {
-            let answers =
-                connection.run(&[Step::Run(statement, params()), Step::Sync]).map_err(|failed| failed.error)?;
-            change_number(answers.into_iter().next())
-        });
+        let mut pauses = Pauses::default();
+        let result = loop {
+            let result = self.shared.with_connection(&mut slot, deadline, |connection| {
+                let answers =
+                    connection.run(&[Step::Run(statement, params()), Step::Sync]).map_err(|failed| failed.error)?;
+                change_number(answers.into_iter().next())
+            });
+            match result {
+                Err(error) if error::is_conflict(&error) && pauses.wait(deadline) => {}
+                result => break result,
+            }
+        };
         self.shared.pool.give_back(slot);
         result.map_err(|error| error::describe(&self.shared.name, error))
     }

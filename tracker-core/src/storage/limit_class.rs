@@ -1,5 +1,5 @@
-//! `LimitClass` holds the limited values and the needs of a task in a kind with several limits. Tasks of a class have equal values and are blocked together,
-//! so claims read only the first task of each class. Used by `storage/rows_of`, `storage/read`, `storage/write` and
+//! `LimitClass` holds the limited values and the needs of a task in a kind with several limits. Tasks of a class have equal values and are blocked
+//! together, so claims read only the first task of each class. Used by `storage/rows_of`, `storage/read`, `storage/write` and
 //! `maintenance/verify/head_lists`; pure.
 
 use crate::model::kind::Kind;
