@@ -56,7 +56,7 @@ pub mod execution {
     pub use crate::api::{tasks::StartOptions, ticket::Ticket};
 }
 
-/// The interface of a store beside the file, such as a server. Not stable: it may change in any version.
+/// The interface of a store in place of the file, such as a server. Not stable: it may change in any version.
 pub mod store {
     pub use crate::api::store::{OptionsExt, TrackerExt, Uncommitted};
     pub use crate::storage::store::{

@@ -1,4 +1,4 @@
-//! Opens a tracker on a store beside the file, and runs transactions in a unit of work of the store. Called by users and by crates of
+//! Opens a tracker on a store in place of a file, and runs transactions in a unit of work of the store. Called by users and by crates of
 //! stores such as `tracker-postgres`; reads and writes the store through `Engine`.
 
 use std::{fmt, sync::Arc};

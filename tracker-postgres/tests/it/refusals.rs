@@ -181,9 +181,13 @@ impl Drop for SmallDisk {
     }
 }
 
+/// On a server of its own: any backend of a server may write a page of the full disk, and report that.
 #[test]
 fn full_disk_is_named_and_loses_nothing() {
-    let server = server_or_skip!();
+    let server = match Server::start(&["fsync=off"]) {
+        Ok(server) => server,
+        Err(reason) => return println!("skipped: {reason}"),
+    };
     let disk = match SmallDisk::mount(server.folder.join("small")) {
         Ok(disk) => disk,
         Err(reason) => return println!("skipped: {reason}"),
@@ -223,7 +227,4 @@ fn full_disk_is_named_and_loses_nothing() {
     finished(command).unwrap();
     done(insert(stored).unwrap());
     assert_eq!(count(), stored as usize + 1);
-    drop(store);
-    server.psql("postgres", "DROP DATABASE small WITH (FORCE)").unwrap();
-    server.psql("postgres", "DROP TABLESPACE small").unwrap();
 }

@@ -1,6 +1,6 @@
 //! `Pending` waits for the answer of a deferred call, which comes later. Made by `DeferredTasks` and `single_calls!`, read by users. The
 //! committing thread, or the thread for deferred work, stores the answer behind a lock and wakes the reader; a callback runs on the thread for
-//! callbacks.
+//! callbacks, or after the close on the thread that registers it.
 
 use std::{
     fmt, mem,

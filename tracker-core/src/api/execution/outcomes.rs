@@ -49,6 +49,7 @@ calls! {
         let row = codec::plain_row(&execution.id, execution.task())?;
         let payload = row.payload.clone();
         let row = codec::encoded_row(execution.shared.engine.codecs(), row)?;
+        // If the checkpoint fails, the end writes the payload also if it is unchanged.
         execution.forget_stored();
         let checkpoint = execution.checkpoint_command();
         execution.command(port, checkpoint, Some(row)).await?;
@@ -262,7 +263,8 @@ impl<T: TrackedTask> Execution<T> {
         stored: Result<Header>,
     ) -> Result<()> {
         stored.inspect_err(|error| {
-            // Nothing of it is stored, so the attempt has no outcome yet.
+            // A refusal has stored nothing, so the drop of the execution still has to end the attempt. Any other error leaves open whether the end is
+            // stored: the call can be repeated, and a drop writes nothing.
             self.settled = !error.is_refusal();
         })?;
         self.record_end(outcome, failure.as_ref());
@@ -302,6 +304,7 @@ impl<T: TrackedTask> Execution<T> {
             failure,
             annotations: self.annotations.clone(),
             run: u64::try_from(self.run_time().as_micros()).ok(),
+            // `FinishTask` draws it in its transaction if the delay has jitter.
             random: 0.5,
         }
     }

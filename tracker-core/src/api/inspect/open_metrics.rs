@@ -72,7 +72,8 @@ impl Text {
         let _ = writeln!(self.0, "}} {value:?}");
     }
 
-    /// A histogram of a window: its counts can decrease, so it is a gauge histogram. The durations are sorted.
+    /// A histogram of how long the attempts ran that succeeded in the period of the snapshot. Its counts can decrease, so it is a gauge histogram. The
+    /// durations are sorted.
     fn durations(&mut self, name: &str, kind: &str, durations: &[Duration]) {
         let bucket = format!("{name}_bucket");
         for bound in BOUNDS {

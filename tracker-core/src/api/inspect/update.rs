@@ -1,5 +1,5 @@
-//! Changes a payload without its type: the new payload must have the fields of the stored one. Called by users and `api/live/perform`;
-//! reads the task, and writes it through `Engine`.
+//! Replaces a payload without its type: index values and the priority follow their fields, and a change that needs the type is refused. Called by
+//! users and `api/live/perform`; reads the task, and writes it through `Engine`.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -64,12 +64,14 @@ impl Tasks<Untyped> {
             let Some(header) = rows.header(task)? else { return Ok((kind, None)) };
             Ok((kind, Some((task, header.revision, rows.changeable(task, &header, now)?))))
         })?;
-        let Some((task, stored, (row, current))) = found else { return Err(not_found(&kind, &id)) };
-        if current != stored {
-            // Another payload is stored once the expired lease ends. End it now, so that the next read returns that payload.
+        let Some((task, stored_revision, (row, revision_without_lease))) = found else {
+            return Err(not_found(&kind, &id));
+        };
+        if revision_without_lease != stored_revision {
+            // A successor waits for the end of an expired lease. End the expired leases of the kind, so that the next read returns the successor.
             engine.call(Rescue { kind: Some(kind.id), scope: Scope::Expired })?;
         }
-        if current != revision {
+        if revision_without_lease != revision {
             return Err(kind.refuse(id, Reason::Stale));
         }
         let priority = followed_priority(&kind, &row, payload)?;

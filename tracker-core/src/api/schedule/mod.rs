@@ -1,5 +1,6 @@
 //! Registers schedules, each with the function that builds its tasks (`Tasks::schedule`); `ScheduleHandle` inspects and changes one. Called
-//! by users, `tracker-cli`, `tracker-web`, `api/live/perform` and `api/tracker`; reads rows, and writes through `Engine`.
+//! by users, `tracker-cli`, `tracker-web`, `api/live/perform` and `api/tracker`; reads rows, writes through `Engine`, and starts the thread for
+//! schedules. `run_now` and `submit_due_occurrences` run the user's function on the thread of their caller.
 
 mod builder;
 mod history;
@@ -42,8 +43,9 @@ impl<T: TrackedTask> Tasks<T> {
     /// are UUIDs; `build` sets it, unless the kind has generated ids. Occurrences that were missed while no program ran are caught up
     /// as [`Schedule::catch_up`] says.
     ///
-    /// `build` runs on a thread for schedules, outside of transactions and locks, and may run more than once for an occurrence. If it panics or gives another id, its occurrence is
-    /// skipped, counted and logged at `WARN`. [`Tracker::close`] waits while it runs. A handle that it owns keeps the tracker open.
+    /// `build` runs on a thread for schedules, or on the thread that calls [`ScheduleHandle::run_now`] or [`Tracker::submit_due_occurrences`], outside of
+    /// transactions and locks. It may run more than once for an occurrence. If it panics or gives another id, its occurrence is skipped, counted
+    /// and logged at `WARN`. [`Tracker::close`] waits while it runs. A handle that it owns keeps the tracker open.
     ///
     /// A schedule of this name that the file has already keeps its position, its pause and its counters; a changed definition takes
     /// effect from the next occurrence.
@@ -163,6 +165,7 @@ fn store(shared: &Arc<Shared>, name: &str, kind: u32, schedule: &Schedule, sourc
         return Err(Error::invalid(format!("the schedule's name {name:?} must have 1 to {NAME} bytes")));
     }
     let definition = schedule.checked_definition()?;
+    // Intervals count from here.
     let anchor = shared.engine.now();
     let first = Calendar::of(&definition.timing, anchor)?.next(anchor);
     let (builder, template) = match source {

@@ -136,6 +136,7 @@ single_calls! {
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the status type has no ignored status.
     pub fn ignore(&self, id: impl TaskId, reason: &str) -> Result<()> {
         let reason = tasks.shared.text(reason, TEXT);
+        // The action takes the fence in its transaction.
         tasks.command(id, Command::Ignore { fence: 0, reason })
     }
 

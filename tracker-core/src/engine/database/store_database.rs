@@ -1,4 +1,4 @@
-//! `StoreDatabase` runs units of work on a store beside the file. Called by `Database`; reads and writes the store.
+//! `StoreDatabase` runs units of work on a store, which takes the place of the file. Called by `Database`; reads and writes the store.
 
 use std::sync::{Arc, PoisonError, RwLock};
 

@@ -1,5 +1,6 @@
 //! Reads the rows of kinds with needs: the first due task of each queue, the amounts in use, the budgets, and the task that did not fit.
-//! Called by `engine/action`, `engine/writer/rebuild`, `api`, `storage`, `portable` and `maintenance`; writes no row.
+//! Called by `engine/action`, `api`, `portable` and `maintenance`; `engine/writer/rebuild` and `storage/write/head_lists` use `QueueHeads`. Writes no
+//! row.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,7 +22,7 @@ use crate::{
     },
 };
 
-/// The first task of each queue of a kind with needs, for each status and priority.
+/// The first task of each queue of a kind with needs, for each status and priority. A queue is the waiting tasks with the same needs.
 #[derive(Debug, Default)]
 pub(crate) struct QueueHeads {
     /// The tasks that are due, in claim order.
@@ -47,6 +48,7 @@ impl<S: Source> Tables<S> {
             let candidate = Candidate { task: key.task(), amounts };
             if key.at <= now {
                 heads.due.push(candidate);
+                // Beyond it are paused tasks and those that wait for others, which no time makes due.
             } else if key.at <= LATEST {
                 heads.later.push((key.at, candidate));
             }
