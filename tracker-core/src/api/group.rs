@@ -14,7 +14,8 @@ use crate::{
     model::{error::Result, new_task::NewTask, task::TrackedTask},
 };
 
-/// Tasks of any kinds that are submitted together, in one commit: all of them, or none. A task may depend on one that is added later. Made by [`Tracker::group`](crate::Tracker::group).
+/// Tasks of any kinds that are submitted together, in one commit: all of them, or none. A task may depend on one that is added later. Made by
+/// [`Tracker::group`](crate::Tracker::group).
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};

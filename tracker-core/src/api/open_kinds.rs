@@ -73,8 +73,7 @@ impl OpenKinds {
         Ok(opened)
     }
 
-    /// The definition that the type of an open name has registered before. `None` if it is no longer that in `kinds`, so that the type has to register
-    /// its own again.
+    /// Returns the definition that the type of an open name has registered, if `kinds` still has that definition. Without one, the type registers again.
     pub(super) fn registered(&self, name: &str, kinds: &Kinds) -> Option<Arc<Kind>> {
         let kind = self.lock().get(name)?.registered.clone()?;
         let known = kinds.get(kind.id)?;

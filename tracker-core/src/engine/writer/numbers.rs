@@ -93,7 +93,7 @@ impl Writer<'_> {
         Ok(fence)
     }
 
-    /// Makes all later fences at least `fence`. The transaction is committed also if it changes nothing else, as when `recover` raises the fence alone.
+    /// Makes all later fences at least `fence`. Marks the transaction as changed, since `recover` changes nothing else in one.
     pub(crate) fn raise_fence(&mut self, fence: u64) -> Result<()> {
         self.mark_dirty();
         if let Some(set) = self.working_set() {
