@@ -165,6 +165,11 @@ impl Parts {
         Self { keys: vec![(from.to_vec(), to.to_vec())], range: ClaimRange::of(from, to), skips: None, learns: true }
     }
 
+    /// These parts for a unit that does not learn.
+    pub(crate) fn without_learning(self) -> Self {
+        Self { learns: false, ..self }
+    }
+
     /// Whether the unit has to read the whole range after these parts: tasks may have skipped claim keys by now, or there are not enough tasks
     /// that are due, so that a task of a slow commit might wait for long.
     pub(crate) fn need_whole(&self, answer: &RangeAnswer<'_>, unit: UnitTime) -> bool {

@@ -93,7 +93,7 @@ fn range_lock(table: StoreTable, writes: bool, skips_locked: bool) -> Lock {
 }
 
 impl Plan {
-    /// Plans the statements. Those of `missing` have no want. Claims read their ranges from `starts` on, or whole.
+    /// Plans the statements. Those of `missing` have no want. Claims read their ranges from `starts` on, or whole without any, and then learn nothing.
     pub(crate) fn of(
         wants: &[Want],
         missing: &Missing,
@@ -120,7 +120,10 @@ impl Plan {
                     let bounds = Bounds { from, to: to.as_deref(), newest_first: *newest_first, most: *most };
                     let lock = range_lock(*table, writes, *skips_locked);
                     if let (StoreTable::ClaimOrder, Lock::Skip, false, Some(to)) = (table, lock, newest_first, to) {
-                        let parts = starts.map_or_else(|| Parts::whole(from, to), |starts| starts.parts(from, to, now));
+                        let parts = starts.map_or_else(
+                            || Parts::whole(from, to).without_learning(),
+                            |starts| starts.parts(from, to, now),
+                        );
                         claims.push(ClaimRead { index, parts });
                         continue;
                     }

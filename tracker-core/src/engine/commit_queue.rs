@@ -126,10 +126,7 @@ impl CommitQueue {
     pub(super) fn wait_for_room(&self) -> Result<()> {
         let mut state = self.lock();
         while state.actions.len() >= CAPACITY && !state.closed {
-            if !state.leading {
-                state.background_wanted = true;
-                self.background.notify_one();
-            }
+            self.request_background(&mut state);
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.closed { Err(Error::closed()) } else { Ok(()) }
@@ -141,9 +138,8 @@ impl CommitQueue {
         let mut state = self.lock();
         let full = state.actions.len() >= CAPACITY && !state.closed;
         state.async_waits_for_room |= full;
-        if full && !state.leading {
-            state.background_wanted = true;
-            self.background.notify_one();
+        if full {
+            self.request_background(&mut state);
         }
         full.then(|| self.freed.seen())
     }
@@ -162,6 +158,14 @@ impl CommitQueue {
             self.wake_background_before(&state, now + RELAXED);
         }
         Ok(())
+    }
+
+    /// Has the background thread lead, unless there is a leader.
+    fn request_background(&self, state: &mut QueueState) {
+        if !state.leading {
+            state.background_wanted = true;
+            self.background.notify_one();
+        }
     }
 
     /// Wakes the background thread unless it wakes by itself before `time`.
@@ -191,10 +195,7 @@ impl CommitQueue {
         }
         state.actions.extend(actions);
         state.urgent = true;
-        if !state.leading {
-            state.background_wanted = true;
-            self.background.notify_one();
-        }
+        self.request_background(&mut state);
         Ok(())
     }
 
@@ -209,10 +210,7 @@ impl CommitQueue {
         }
         state.actions.push_back(action);
         state.urgent = true;
-        if !state.leading {
-            state.background_wanted = true;
-            self.background.notify_one();
-        }
+        self.request_background(&mut state);
         Ok(())
     }
 

@@ -3,31 +3,34 @@
 use super::{
     bounds,
     plan::Task,
-    pool::{answer, claim, finish, found, free, pool, start},
+    pool::{Pool, answer, claim, finish, found, free, pool, running_pool, start},
 };
-use crate::dispatch::{Action, Bounds, Found, Idle, Input, Reading, Storing};
+use crate::dispatch::{Action, Bounds, ClaimRequest, Found, Idle, Input, Reading, Storing};
 
 fn isolated_waits() -> Found<Task> {
     Found { isolated_waits: true, ..found(0) }
 }
 
-#[test]
-fn slot_beside_an_isolated_task_looks_again_by_itself() {
-    let mut pool = pool(bounds(2, 0), 1);
+/// A pool whose slot 0 claims the isolated task, and its claim.
+fn isolated_claim(bounds: Bounds) -> (Pool, ClaimRequest) {
+    let mut pool = pool(bounds, 1);
     let first = claim(&mut pool, 0);
     answer(&mut pool, first, isolated_waits());
     let isolated = claim(&mut pool, 0);
     assert!(isolated.isolated);
+    (pool, isolated)
+}
+
+#[test]
+fn slot_beside_an_isolated_task_looks_again_by_itself() {
+    let (mut pool, _) = isolated_claim(bounds(2, 0));
     let Action::Sleep(condition) = free(&mut pool, 1, 0) else { panic!("it works beside the isolated task") };
     assert!(condition.blocked);
 }
 
 #[test]
 fn slots_beside_an_isolated_task_are_woken_when_it_has_ended() {
-    let mut pool = pool(bounds(2, 0), 1);
-    let first = claim(&mut pool, 0);
-    answer(&mut pool, first, isolated_waits());
-    let isolated = claim(&mut pool, 0);
+    let (mut pool, isolated) = isolated_claim(bounds(2, 0));
     answer(&mut pool, isolated, found(1));
     start(&mut pool, 0);
     assert_eq!(finish(&mut pool, None), Storing::Synchronous { claim: None });
@@ -48,10 +51,7 @@ fn isolated_slot_claims_although_another_found_nothing() {
 
 #[test]
 fn kind_with_an_isolated_task_does_not_count_as_empty() {
-    let mut pool = pool(bounds(2, 0), 1);
-    let first = claim(&mut pool, 0);
-    answer(&mut pool, first, isolated_waits());
-    let isolated = claim(&mut pool, 0);
+    let (mut pool, isolated) = isolated_claim(bounds(2, 0));
     // Another process has claimed it, and a later task is left.
     answer(&mut pool, isolated, Found { idle: Idle { due: Some(5), ..Idle::default() }, ..found(0) });
     assert!(matches!(free(&mut pool, 0, 0), Action::Sleep(_)));
@@ -60,10 +60,7 @@ fn kind_with_an_isolated_task_does_not_count_as_empty() {
 
 #[test]
 fn slots_trust_an_isolated_claim_that_found_nothing() {
-    let mut pool = pool(Bounds { keep_running: true, ..bounds(2, 0) }, 1);
-    let first = claim(&mut pool, 0);
-    answer(&mut pool, first, isolated_waits());
-    let isolated = claim(&mut pool, 0);
+    let (mut pool, isolated) = isolated_claim(Bounds { keep_running: true, ..bounds(2, 0) });
     answer(&mut pool, isolated, found(0));
     for slot in [0, 1] {
         assert!(matches!(free(&mut pool, slot, 0), Action::Sleep(_)), "slot {slot} claims");
@@ -101,10 +98,7 @@ fn slot_does_not_claim_if_an_isolated_task_waits() {
 
 #[test]
 fn outcome_is_stored_without_a_claim_if_an_isolated_task_waits() {
-    let mut pool = pool(bounds(2, 0), 1);
-    let first = claim(&mut pool, 0);
-    answer(&mut pool, first, found(1));
-    start(&mut pool, 0);
+    let mut pool = running_pool(2);
     let other = claim(&mut pool, 1);
     answer(&mut pool, other, isolated_waits());
     assert_eq!(finish(&mut pool, None), Storing::Synchronous { claim: None });

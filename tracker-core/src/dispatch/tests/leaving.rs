@@ -2,7 +2,7 @@
 
 use super::{
     bounds,
-    pool::{Pool, answer, claim, finish, found, free, pool, start, tasks},
+    pool::{Pool, answer, claim, finish, found, free, pool, running_pool, start, tasks},
 };
 use crate::dispatch::{Action, Bounds, Input, Reading, Storing, Waiting};
 
@@ -15,10 +15,7 @@ fn leaves(mut change: impl FnMut(fn(&mut Pool))) {
 #[test]
 fn leaving_slot_stores_its_outcome_without_a_claim() {
     leaves(|leave| {
-        let mut pool = pool(bounds(2, 0), 1);
-        let first = claim(&mut pool, 0);
-        answer(&mut pool, first, found(1));
-        start(&mut pool, 0);
+        let mut pool = running_pool(2);
         leave(&mut pool);
         assert_eq!(finish(&mut pool, None), Storing::Synchronous { claim: None });
     });
@@ -27,10 +24,7 @@ fn leaving_slot_stores_its_outcome_without_a_claim() {
 #[test]
 fn leaving_slot_does_not_claim() {
     leaves(|leave| {
-        let mut unreadable = pool(bounds(2, 0), 1);
-        let first = claim(&mut unreadable, 0);
-        answer(&mut unreadable, first, found(1));
-        start(&mut unreadable, 0);
+        let mut unreadable = running_pool(2);
         unreadable.step(Input::Unreadable { took: None });
         leave(&mut unreadable);
         assert_eq!(free(&mut unreadable, 0, 0), Action::Exit);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::plan::Task;
+use super::{bounds, plan::Task};
 use crate::dispatch::{Action, Bounds, ClaimRequest, Dispatcher, Found, Idle, Input, Storing, Waiting};
 
 pub(super) type Pool = Dispatcher<Task>;
@@ -31,6 +31,15 @@ pub(super) fn claim(pool: &mut Pool, slot: usize) -> ClaimRequest {
         Action::Claim(claim) => claim,
         action => panic!("slot {slot}: {action:?}"),
     }
+}
+
+/// A pool of one kind without prefetch, whose slot 0 runs a task.
+pub(super) fn running_pool(slots: usize) -> Pool {
+    let mut pool = pool(bounds(slots, 0), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, found(1));
+    start(&mut pool, 0);
+    pool
 }
 
 /// Answers a claim. Returns how many waiting slots it wakes.
