@@ -3,15 +3,19 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::symlink,
     process::{Command, Stdio},
 };
 
 use super::{Fixture, finish};
 
+/// Another process writes the program: a child that another test forks meanwhile would hold it open for writing, and
+/// it would not start ("Text file busy").
 fn write_program(fixture: &Fixture, name: &str, text: &str) {
-    fs::write(fixture.path(name), text).unwrap();
-    fs::set_permissions(fixture.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    let source = fixture.path(&format!("{name}.text"));
+    fs::write(&source, text).unwrap();
+    let installed = Command::new("install").args(["-m", "755"]).arg(source).arg(fixture.path(name)).status().unwrap();
+    assert!(installed.success());
 }
 
 #[test]

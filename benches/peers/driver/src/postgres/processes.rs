@@ -200,7 +200,7 @@ fn read_lines(index: usize, output: impl std::io::Read + Send + 'static, sender:
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+    use std::{fs, path::PathBuf, process::Command};
 
     use super::*;
     use crate::rows::row;
@@ -213,8 +213,12 @@ mod tests {
             let folder = std::env::temp_dir().join(format!("processes-{name}-{}", std::process::id()));
             fs::create_dir_all(&folder).unwrap();
             let program = folder.join("peer-fake");
-            fs::write(&program, format!("#!/bin/sh\n{script}")).unwrap();
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            let text = folder.join("text");
+            fs::write(&text, format!("#!/bin/sh\n{script}")).unwrap();
+            // Another process writes the program: a child that another test forks meanwhile would hold it open for
+            // writing, and it would not start ("Text file busy").
+            let installed = Command::new("install").args(["-m", "755"]).args([&text, &program]).status().unwrap();
+            assert!(installed.success());
             Self(folder)
         }
 
