@@ -1,6 +1,6 @@
 //! `Player`: an open tracker that plays requests. `LocalPlayer` is one in this process. Used by `Pair`, and by the processes of the model test.
 
-use std::{collections::BTreeMap, mem, rc::Rc, time::Duration};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -167,11 +167,9 @@ impl Player for LocalPlayer {
     }
 
     fn restart(&mut self, microseconds: i64) {
-        for held in mem::take(&mut self.held).into_values() {
-            held.forget();
-        }
-        // A forgotten execution keeps a handle of the tracker, so the tracker is closed explicitly.
+        // Executions keep handles of the tracker, so it is closed explicitly. Dropped after that, they release nothing, as those of a program that dies.
         self.tracker.clone().close().expect("the tracker opens and closes");
+        self.held.clear();
         *self = Self::new(self.open.clone(), microseconds);
     }
 }

@@ -22,8 +22,6 @@ pub trait AnyExecution {
     fn checkpoint(&mut self, value: u8) -> Result<(), Error>;
     fn detach(self: Box<Self>) -> Result<Ticket, Error>;
     fn fence(&self) -> u64;
-    /// Its program has died.
-    fn forget(self: Box<Self>);
 }
 
 impl<T: Task + 'static> AnyExecution for Execution<T> {
@@ -66,10 +64,6 @@ impl<T: Task + 'static> AnyExecution for Execution<T> {
 
     fn fence(&self) -> u64 {
         self.fence()
-    }
-
-    fn forget(self: Box<Self>) {
-        std::mem::forget(*self);
     }
 }
 
