@@ -5,9 +5,10 @@ use std::{
     io,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -212,7 +213,7 @@ fn timeout_of_a_prefetched_task_starts_with_its_handler() {
 /// for what was handed in to wait for it, nor for tasks that another thread could do.
 #[test]
 fn long_handler_delays_no_other_task() {
-    for (threads, ahead) in [(1, 16), (2, 16), (5, 16), (2, 2), (3, 2)] {
+    for (threads, ahead) in [(1, 16), (2, 16), (5, 16), (2, 2), (3, 2), (2, 0), (5, 0), (64, 0)] {
         let (_, tracker) = tracker();
         let mails = tracker.tasks::<Mail>().unwrap();
         mails.submit_all((0..200).map(mail)).unwrap();
@@ -230,6 +231,39 @@ fn long_handler_delays_no_other_task() {
             })
             .unwrap();
         assert_eq!(summary.succeeded, 200, "{threads} threads");
+        sound(&tracker);
+    }
+}
+
+/// The other threads wait for the one that runs short handlers, and must notice that it does not come back.
+#[test]
+fn task_submitted_beside_a_long_handler_starts() {
+    for (threads, ahead) in [(2, 16), (5, 3), (2, 0), (5, 0), (64, 0)] {
+        let (_, tracker) = tracker();
+        let mails = tracker.tasks::<Mail>().unwrap();
+        mails.submit_all((0..200).map(mail)).unwrap();
+        let worker = mails.worker().threads(threads).prefetch(ahead).keep_running();
+        let (stop, later_has_run) = (worker.stop_handle(), AtomicBool::new(false));
+        let summary = worker
+            .run(|task| {
+                match task.number {
+                    300 => {
+                        mails.submit(&mail(301)).unwrap();
+                        let begun = Instant::now();
+                        while !later_has_run.load(SeqCst) && begun.elapsed() < Duration::from_secs(20) {
+                            thread::yield_now();
+                        }
+                        stop.stop();
+                    }
+                    301 => later_has_run.store(true, SeqCst),
+                    199 => drop(mails.submit(&mail(300)).unwrap()),
+                    _ => {}
+                }
+                fine()
+            })
+            .unwrap();
+        assert!(later_has_run.into_inner(), "{threads} threads, {ahead} ahead");
+        assert_eq!(summary.succeeded, 202, "{threads} threads, {ahead} ahead");
         sound(&tracker);
     }
 }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, ClaimRequest, ClaimedTask, Dispatcher, Found, Idle, LONG, Reading, Storing, TASKS_PER_ASSIGNMENT,
-    slot::{Assignment, Mode},
+    Action, ClaimRequest, ClaimedTask, Dispatcher, Found, Idle, Reading, Storing, TASKS_PER_ASSIGNMENT,
+    slot::{Assignment, Mode, Slot},
 };
 use crate::model::time::Micros;
 
@@ -28,7 +28,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             assignment.found = Some(Idle::default());
         }
         match mode {
-            Mode::Prefetching => self.next_prefetched(slot, kind, signal, may_wait),
+            Mode::Shared => self.next_shared(slot, kind, signal, may_wait),
             Mode::Synchronous | Mode::Isolated => self.next_synchronous(slot, kind, signal),
         }
     }
@@ -59,18 +59,22 @@ impl<T: ClaimedTask> Dispatcher<T> {
         })
     }
 
-    fn next_prefetched(&mut self, slot: usize, kind: usize, signal: u64, may_wait: bool) -> Option<Action<T>> {
+    fn next_shared(&mut self, slot: usize, kind: usize, signal: u64, may_wait: bool) -> Option<Action<T>> {
         if self.has_surplus() && !self.stopping {
             self.end_assignment(slot);
             return None;
+        }
+        if self.kinds[kind].ready_or_requested() == 0 && !self.is_shared(kind) {
+            self.set_mode(slot, Mode::Synchronous);
+            return self.next_synchronous(slot, kind, signal);
         }
         let share = self.share();
         let assignment = self.slots[slot].assignment.as_ref()?;
         let is_full = self.kinds.len() > 1 && assignment.started >= TASKS_PER_ASSIGNMENT;
         let found = assignment.found.is_some();
-        let may_prefetch = self.may_prefetch(kind);
+        let may_claim = self.may_claim(kind);
         let queue = &mut self.kinds[kind];
-        if is_full && may_prefetch && queue.can_release_slot(share) {
+        if is_full && may_claim && queue.can_release_slot(share) {
             self.end_assignment(slot);
             return None;
         }
@@ -83,13 +87,15 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 && let Some(task) = queue.pop()
             {
                 self.begin_handler(slot, kind);
-                let claim = if may_prefetch { self.claim_for_prefetch(kind, signal) } else { None };
+                let claim = if may_claim { self.claim_for_prefetch(kind, signal) } else { None };
                 return Some(Action::Start { kind, task, claim });
             }
-        } else if may_prefetch && !found {
-            let most = queue.free_capacity(share);
-            if most > 0 {
-                let claim = ClaimRequest { slot: Some(slot), begin: 1, ..self.claim(kind, most, signal) };
+        } else if may_claim && !found {
+            let capacity = self.free_capacity(kind);
+            if capacity > 0 {
+                // Without prefetch each claimed task starts, as if its slot had claimed it.
+                let begin = if share > 0 { 1 } else { capacity };
+                let claim = ClaimRequest { slot: Some(slot), begin, ..self.claim(kind, capacity, signal) };
                 self.slots[slot].claim = Some(claim.clone());
                 return Some(Action::Claim(claim));
             }
@@ -100,12 +106,33 @@ impl<T: ClaimedTask> Dispatcher<T> {
         Some(self.wait(slot, may_wait))
     }
 
-    /// Whether slots may claim further tasks of the kind to prefetch.
-    fn may_prefetch(&self, kind: usize) -> bool {
+    fn set_mode(&mut self, slot: usize, mode: Mode) {
+        if let Some(assignment) = &mut self.slots[slot].assignment {
+            assignment.mode = mode;
+        }
+    }
+
+    /// Whether slots may claim further tasks of the kind for any slot.
+    fn may_claim(&self, kind: usize) -> bool {
         !self.stopping && !self.isolation && !self.kinds[kind].limited
     }
 
+    /// Number of tasks that may be claimed now for any slot. A finished handler does not count: its outcome is committed before the next claim.
+    fn free_capacity(&self, kind: usize) -> usize {
+        let claimed = self.kinds[kind].ready_or_requested();
+        if self.share() == 0 && claimed > 0 {
+            // Those that are not claimed for go with the next claim.
+            return 0;
+        }
+        let is_idle = |slot: &&Slot<T>| {
+            let assignment = slot.assignment.as_ref();
+            slot.running.is_none() && assignment.is_some_and(|to| to.kind == kind && to.mode == Mode::Shared)
+        };
+        (self.slots.iter().filter(is_idle).count() + self.share()).saturating_sub(claimed)
+    }
+
     fn begin_handler(&mut self, slot: usize, kind: usize) {
+        self.watch.note_start();
         self.kinds[kind].running += 1;
         self.running += 1;
         self.slots[slot].running = Some(kind);
@@ -119,10 +146,11 @@ impl<T: ClaimedTask> Dispatcher<T> {
     fn claim_for_prefetch(&mut self, kind: usize, signal: u64) -> Option<ClaimRequest> {
         let (share, bytes) = (self.share(), self.bytes());
         let queue = &self.kinds[kind];
-        if queue.exhausted_at == Some(signal) || queue.ready_or_requested() > share / 2 || queue.is_half_full(bytes) {
+        let is_enough = queue.ready_or_requested() > share / 2 || queue.is_half_full(bytes);
+        if share == 0 || queue.exhausted_at == Some(signal) || is_enough {
             return None;
         }
-        let most = queue.free_capacity(share);
+        let most = self.free_capacity(kind);
         Some(self.claim(kind, most, signal))
     }
 
@@ -213,8 +241,8 @@ impl<T: ClaimedTask> Dispatcher<T> {
             }
         } else {
             // Cut claims find more when some of these have started.
-            let may_prefetch = is_cut && !tasks.is_empty();
-            queue.exhausted_at = (tasks.len() < claim.most && !may_prefetch).then_some(claim.stamp.signal);
+            let may_find_more = is_cut && !tasks.is_empty();
+            queue.exhausted_at = (tasks.len() < claim.most && !may_find_more).then_some(claim.stamp.signal);
             let claimed_tasks = tasks.len();
             queue.push(tasks);
             self.wake_for_tasks(claim.kind, claimed_tasks);
@@ -223,17 +251,18 @@ impl<T: ClaimedTask> Dispatcher<T> {
     }
 
     pub(super) fn finished(&mut self, slot: usize, signal: u64, took: Option<Duration>, stores: bool) -> Action<T> {
+        self.measure(took);
         let Some(Assignment { kind, mode, started, .. }) = self.slots[slot].assignment else { return Action::Continue };
-        if mode == Mode::Prefetching {
+        let is_shared = mode == Mode::Shared || (mode == Mode::Synchronous && self.is_shared(kind));
+        if is_shared {
+            self.set_mode(slot, Mode::Shared);
             // The handler keeps its place until the slot is free, so that a claim that takes the place comes after the outcome.
             self.queued(kind, usize::from(stores));
-            self.measure(took);
             return Action::Store(Storing::Queued { kind, gathers: self.has_short_handlers() });
         }
         self.end_handler(slot);
         let claims = !self.is_leaving()
             && !self.isolation
-            && !self.prefetches(kind)
             && !self.bounds.conditional
             && (self.kinds.len() == 1 || started < TASKS_PER_ASSIGNMENT);
         let claim = claims.then(|| self.claim_for_slot(slot, kind, signal, true));
@@ -245,13 +274,20 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let Some(kind) = self.slots[slot].running.take() else { return };
         self.kinds[kind].running -= 1;
         self.running -= 1;
-        if self.slots[slot].assignment.as_ref().is_some_and(|assignment| assignment.mode == Mode::Prefetching) {
+        if self.slots[slot].assignment.as_ref().is_some_and(|assignment| assignment.mode == Mode::Shared) {
             self.wake_for_capacity(kind);
         }
     }
 
     pub(super) fn measure(&mut self, took: Option<Duration>) {
-        self.handler_time = (self.handler_time * 7 + took.map_or(LONG, |took| took.min(LONG))) / 8;
+        let shared = self.shares_claims();
+        self.handler_times.add(took);
+        if shared && !self.shares_claims() {
+            self.wake_all();
+        }
+        if self.waiting > 0 {
+            self.watch();
+        }
     }
 
     /// Ends the assignment of a slot.

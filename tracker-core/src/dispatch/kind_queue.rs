@@ -70,12 +70,6 @@ impl<T: ClaimedTask> KindQueue<T> {
         std::mem::take(&mut self.ready).into()
     }
 
-    /// Number of tasks that may be claimed now, with `share` prefetched tasks allowed for this kind. A finished handler does not count:
-    /// its outcome is committed before the next claim.
-    pub(super) fn free_capacity(&self, share: usize) -> usize {
-        (self.assigned + share).saturating_sub(self.ready_or_requested() + self.running)
-    }
-
     /// Whether one assigned slot can leave, because the others suffice for all ready and requested tasks.
     pub(super) fn can_release_slot(&self, share: usize) -> bool {
         self.ready_or_requested() + self.running < self.assigned + share

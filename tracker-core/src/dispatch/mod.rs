@@ -30,17 +30,26 @@
 //!   task: so the pool still ends when nothing is left.
 //! - While an isolated task runs, no other handler does.
 //! - At most `max(prefetch, slots)` handlers have started whose outcomes are not stored, apart from those that ran before a resize. Without prefetch a slot starts nothing before
-//!   its last outcome is stored.
+//!   its last outcome is stored, unless handlers are short.
+//! - At most `slots + prefetch` tasks are leased.
 //! - Payloads that are prefetched have at most `bytes` bytes.
 //! - The last slot exits only when no claim and no outcome of the pool is unanswered.
-//! - No slot waits for ever: when every claim and outcome is answered, each slot has ended or sleeps until the file changes.
+//! - No slot waits for ever: when every claim and outcome is answered, each slot has ended or sleeps until the file changes. A slot that waits for the
+//!   handlers of others is watched: time that passes without a start wakes it.
 //! - After a resize, slots that are too many exit as soon as they run no handler, and start nothing. Without a slot the pool holds no task, and it is
 //!   not over until it is stopped.
 //! - The last slots of a pool claim and wake a bounded number of times each: after a claim that found nothing, other slots do not repeat it.
 //!
+//! # Short handlers
+//!
+//! A thread runs a short handler faster than another wakes up. So while handlers are short, slots are woken only for a part of what there is to do, and
+//! without prefetch one slot claims for all that wait ([`Mode::Shared`]). `handler_times` decides what is short. A handler that takes longer than its
+//! predecessors would hold back what the others could do: the driver reports passed time each millisecond then ([`Wake::watch`]).
+//!
 //! `tests/` explores every order of events on small pools and checks these.
 
 mod assignment;
+mod handler_times;
 mod idle;
 mod kind_queue;
 mod protocol;
@@ -50,13 +59,13 @@ mod slots;
 mod tests;
 mod wake;
 
-use std::time::Duration;
-
+use handler_times::HandlerTimes;
 pub(crate) use idle::{Idle, SleepCondition};
 use idle::{Pass, Stamp};
 use kind_queue::KindQueue;
 pub(crate) use protocol::{Action, ClaimRequest, ClaimedTask, Effects, Found, Input, Reading, Storing, Waiting, Wake};
 use slot::{Mode, Slot};
+use wake::Watch;
 
 /// The bounds of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,10 +84,6 @@ pub(crate) struct Bounds {
 
 /// How many tasks of one kind a slot works on in a row while other kinds wait.
 const TASKS_PER_ASSIGNMENT: usize = 64;
-/// A handler that takes less is short, so that waking a thread for it costs more than the handler.
-const SHORT: Duration = Duration::from_micros(50);
-/// A handler that takes longer counts as this long.
-const LONG: Duration = Duration::from_micros(200);
 
 /// The state of one pool.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -101,8 +106,8 @@ pub(crate) struct Dispatcher<T> {
     stored: u64,
     /// An isolated task is next or runs: no other task starts until the slot that works on it has ended.
     isolation: bool,
-    /// How long handlers take on average; the last ones weigh most.
-    handler_time: Duration,
+    handler_times: HandlerTimes,
+    watch: Watch,
     stopping: bool,
     /// A slot has found that no task is left.
     ended: bool,
@@ -126,7 +131,8 @@ impl<T: ClaimedTask> Dispatcher<T> {
             unreported: 0,
             stored: 0,
             isolation: false,
-            handler_time: LONG,
+            handler_times: HandlerTimes::new(),
+            watch: Watch::default(),
             stopping: false,
             ended: false,
             wake: Wake::default(),
@@ -141,6 +147,11 @@ impl<T: ClaimedTask> Dispatcher<T> {
     /// Whether the pool continues when nothing is left.
     pub(crate) fn keeps_running(&self) -> bool {
         self.bounds.keep_running
+    }
+
+    /// Whether the driver reports [`Input::TimePassed`] each millisecond.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watch != Watch::Off
     }
 
     /// The slots whose handlers have not returned.
@@ -203,11 +214,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 }
                 self.wake_if_unassigned();
             }
-            Input::TimePassed => {
-                if self.kinds.iter().any(KindQueue::has_ready) {
-                    self.wake_all();
-                }
-            }
+            Input::TimePassed => self.time_passed(),
             Input::Stop => {
                 self.stopping = true;
                 self.wake_all();
@@ -266,7 +273,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let kind = (*first + pass.tried) % kinds;
         pass.tried += 1;
         if !self.isolation {
-            let mode = if self.prefetches(kind) { Mode::Prefetching } else { Mode::Synchronous };
+            let mode = if self.is_shared(kind) { Mode::Shared } else { Mode::Synchronous };
             self.assign(slot, kind, mode);
         } else if self.assigned == 0 {
             self.assign(slot, kind, Mode::Isolated);
@@ -309,6 +316,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
         self.slots[slot].waits = true;
         self.waiting += 1;
+        self.watch();
         Action::Wait
     }
 
@@ -332,15 +340,24 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.bounds.prefetch / self.kinds.len().max(1)
     }
 
-    /// A kind that has got a limit is prefetched until the tasks that are ready have started.
-    fn prefetches(&self, kind: usize) -> bool {
+    /// Whether the pool claims tasks of the kind for any of its slots. A kind that has got a limit is shared until the tasks that are ready have started.
+    fn is_shared(&self, kind: usize) -> bool {
         let queue = &self.kinds[kind];
-        self.share() > 0 && (!queue.limited || queue.has_ready()) && !self.bounds.conditional
+        let is_wanted = !queue.limited && (self.share() > 0 || self.shares_claims());
+        (is_wanted || queue.has_ready()) && !self.bounds.conditional
+    }
+
+    /// Whether slots without prefetch claim for all that run no handler. One of them runs short handlers of many tasks faster than others wake up.
+    fn shares_claims(&self) -> bool {
+        self.handler_times.suit_shared_claims()
+            && self.bounds.prefetch == 0
+            && self.bounds.slots > 1
+            && self.kinds.len() == 1
     }
 
     /// Whether handlers are so short that their outcomes, and the claims for the next, wait for the thread that has run them to come
     /// back, rather than wake another thread.
     fn has_short_handlers(&self) -> bool {
-        self.handler_time < SHORT
+        self.handler_times.are_short() && (self.share() > 0 || self.shares_claims())
     }
 }

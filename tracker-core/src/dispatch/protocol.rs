@@ -34,7 +34,7 @@ pub(crate) enum Input<T> {
     Queued { kind: usize },
     /// A queued outcome is answered. `reports` is true if a slot must count the answer, `failed` if it is an error.
     Stored { kind: usize, reports: bool, failed: bool },
-    /// Time has passed.
+    /// Time has passed: from a millisecond, if the pool is watched, to a tenth of a second.
     TimePassed,
     /// No handler starts any more, and each slot ends when all is stored.
     Stop,
@@ -147,6 +147,8 @@ pub(crate) struct Wake {
     pub sleeping: bool,
     /// Whether the driver looks for slots to open, or the end of the pool.
     pub driver: bool,
+    /// Whether the driver reports each millisecond that time has passed, while [`Dispatcher::is_watched`](super::Dispatcher::is_watched).
+    pub watch: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

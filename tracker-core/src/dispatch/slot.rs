@@ -45,8 +45,8 @@ pub(super) struct Assignment<T> {
 /// How a slot works on a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Mode {
-    /// Starts what the pool has prefetched, and does not wait for outcomes to be stored.
-    Prefetching,
+    /// Starts what the pool has claimed for any of its slots, and does not wait for outcomes to be stored.
+    Shared,
     /// Claims for itself, and starts the next task when the outcome of the last one is stored.
     Synchronous,
     /// Like `Synchronous`, for one task, which may be isolated, because no other slot works on any kind.

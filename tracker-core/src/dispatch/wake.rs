@@ -1,7 +1,26 @@
 //! Decides which slots an input wakes beside its own: those that wait for the pool, and those that sleep until the file changes. Called by
 //! `Dispatcher::step`; pure.
 
-use super::{ClaimedTask, Dispatcher, SHORT, Waiting};
+use super::{ClaimedTask, Dispatcher, Waiting};
+
+/// Whether the driver reports each short while that time has passed, since slots wait that were not woken for all there is to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Watch {
+    #[default]
+    Off,
+    /// No handler has started since it reported last.
+    NoStart,
+    /// A handler has started since, or the watch has begun.
+    Progress,
+}
+
+impl Watch {
+    pub(super) fn note_start(&mut self) {
+        if *self == Self::NoStart {
+            *self = Self::Progress;
+        }
+    }
+}
 
 impl<T: ClaimedTask> Dispatcher<T> {
     pub(super) fn wake_all(&mut self) {
@@ -35,8 +54,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let wanted = if claimed_tasks == 0 {
             0
         } else if self.has_short_handlers() {
-            let work = self.handler_time.as_micros() * ready as u128 / SHORT.as_micros();
-            usize::try_from(work).unwrap_or(usize::MAX).max(usize::from(!self.is_an_assigned_slot_awake(kind)))
+            self.handler_times.slots_for(ready).max(usize::from(!self.is_an_assigned_slot_awake(kind)))
         } else {
             ready
         };
@@ -48,13 +66,42 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.wake.sleeping |= self.assigned == 0;
     }
 
+    /// Has the driver report soon that time has passed, if slots are not woken for all there is to do: the handler that the others wait behind
+    /// may turn out to be long.
+    pub(super) fn watch(&mut self) {
+        if self.has_short_handlers() && self.watch == Watch::Off {
+            self.watch = Watch::Progress;
+            self.wake.watch = true;
+        }
+    }
+
+    pub(super) fn time_passed(&mut self) {
+        if self.watch != Watch::Progress && self.is_stalled() {
+            self.wake_all();
+        }
+        self.watch = if self.waiting > 0 && self.has_short_handlers() { Watch::NoStart } else { Watch::Off };
+    }
+
+    /// Whether a slot that waits could start a task, or could claim while others run handlers.
+    fn is_stalled(&self) -> bool {
+        let may_start = self.running + self.unstored < self.bounds.prefetch.max(self.bounds.slots);
+        self.kinds.iter().any(|queue| {
+            if queue.has_ready() {
+                may_start
+            } else {
+                queue.running > 0 && queue.ready_or_requested() == 0 && !queue.limited
+            }
+        })
+    }
+
     fn is_an_assigned_slot_awake(&self, kind: usize) -> bool {
         self.waiting < self.kinds[kind].assigned
     }
 
-    /// Whether a change of the kind concerns every slot: nothing is there or on its way any more, or there are several kinds, so that
-    /// a single slot that is woken may have no use for it.
+    /// Whether a change of the kind concerns every slot: nothing is there or on its way any more, each slot is to claim for itself, or there are
+    /// several kinds, so that a single slot that is woken may have no use for it.
     fn affects_all_slots(&self, kind: usize) -> bool {
-        self.stopping || self.kinds.len() > 1 || self.isolation || self.kinds[kind].is_quiescent()
+        let claims_alone = self.share() == 0 && !self.shares_claims();
+        self.stopping || self.kinds.len() > 1 || self.isolation || claims_alone || self.kinds[kind].is_quiescent()
     }
 }

@@ -62,6 +62,9 @@ macro_rules! settings {
 
         /// Sets the number of threads, and so how many tasks run at once: 1 to [`PoolSize::MAX`](crate::worker::PoolSize::MAX). 1 by default; 0
         /// counts as 1. [`pool_size`](Self::pool_size) changes it while the worker runs, also to 0.
+        ///
+        /// Where the handlers of one kind take less than 50 µs on average, one thread runs the tasks of several, since it does so faster than others
+        /// wake up. The others continue within about a millisecond if one of its handlers takes longer.
         #[must_use]
         pub fn threads(self, threads: usize) -> Self {
             self.settings.size.set(threads.max(1));
@@ -78,8 +81,8 @@ macro_rules! settings {
         }
 
         /// Claims up to `tasks` tasks, of all kinds together, before a handler is free for them, and starts the next handler while the
-        /// outcomes of the last ones are being stored. 0 by default: a thread starts the next handler when the outcome of its last one
-        /// is on disk.
+        /// outcomes of the last ones are being stored. 0 by default: a task is claimed for a handler that can start now. If the process dies, at
+        /// most as many handlers that had ended run again as run at once.
         ///
         /// With prefetch many short handlers share one commit, also on a single thread. The costs:
         ///
@@ -88,7 +91,8 @@ macro_rules! settings {
         /// - Up to `tasks` tasks are leased to this worker and wait behind a long handler. If the process dies before they start, it
         ///   costs them nothing. Use a small number if several processes share the work.
         /// - A worker that stops after failures has started up to `tasks` more handlers by then.
-        /// - If handlers take less than 50 µs, an outcome waits up to 100 ms for those after it.
+        /// - If handlers take less than 50 µs, an outcome waits up to 100 ms for those after it, as it also does without prefetch on several
+        ///   threads.
         ///
         /// Tasks of a kind with a concurrency limit or a rate limit are not prefetched. A task whose process died is not prefetched again before its start is
         /// stored: a task that kills its process is recognised at the latest the second time. The outcomes that [`run`](Self::run) reports are

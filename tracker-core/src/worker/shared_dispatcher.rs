@@ -49,6 +49,8 @@ pub(super) struct SharedDispatcher {
     ended: Signal,
     /// Rises when the driver looks for slots to open, or the end of the pool.
     pub driver: Signal,
+    /// Rises when the thread that renews leases is to report soon that time has passed, or to end.
+    pub watch: Signal,
 }
 
 struct State {
@@ -92,6 +94,7 @@ impl SharedDispatcher {
             halted: AtomicBool::new(false),
             ended: Signal::default(),
             driver: Signal::default(),
+            watch: Signal::default(),
         })
     }
 
@@ -137,6 +140,9 @@ impl SharedDispatcher {
         }
         if wake.driver {
             self.driver.raise();
+        }
+        if wake.watch {
+            self.watch.raise();
         }
         action
     }
@@ -204,8 +210,11 @@ impl SharedDispatcher {
         self.note(Input::Abandon { slot });
     }
 
-    pub(super) fn time_passed(&self) {
-        self.note(Input::TimePassed);
+    /// Returns whether this is to be called again in a millisecond.
+    pub(super) fn time_passed(&self) -> bool {
+        let mut state = self.lock();
+        self.step(&mut state, Input::TimePassed);
+        state.dispatcher.is_watched()
     }
 
     pub(super) fn take_answers(&self) -> Vec<Answer> {

@@ -5,8 +5,9 @@ use std::{
     any::Any,
     io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Condvar, Mutex, PoisonError},
+    sync::atomic::{AtomicBool, Ordering},
     thread::{self, Scope, ScopedJoinHandle},
+    time::{Duration, Instant},
 };
 
 use super::{Settings, cause::first_cause, pool_state::PoolState};
@@ -16,10 +17,13 @@ use crate::model::{
     panics::{self, discard},
 };
 
+/// How long a slot that waits may miss what it could do, if slots are woken only for a part of it.
+const WATCH: Duration = Duration::from_millis(1);
+
 /// Runs `work` on a thread for each slot that the pool opens, at the start and after each resize, and renews leases on one more. Returns
 /// when the pool is over and all threads have ended. If the system refuses a thread, the pool works with the threads that exist.
 pub(super) fn run(pool: &PoolState<'_>, work: &(impl Fn(usize) -> Result<()> + Sync)) -> Result<()> {
-    let done = Done::default();
+    let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let heartbeat = || {
             halt_on_panic(pool, || {
@@ -31,7 +35,8 @@ pub(super) fn run(pool: &PoolState<'_>, work: &(impl Fn(usize) -> Result<()> + S
         let mut threads = Threads::default();
         let mut ended = vec![threads.start_and_wait(scope, pool, work)];
         ended.extend(threads.join());
-        done.set();
+        done.store(true, Ordering::SeqCst);
+        pool.dispatcher.watch.raise();
         ended.push(join(heartbeat));
         first_cause(ended)
     })
@@ -144,30 +149,23 @@ pub(super) fn halt(pool: &PoolState<'_>, payload: Box<dyn Any + Send>) -> Result
     Err(Error::new(ErrorKind::Invalid, format!("the worker has halted: user code panicked outside an attempt: {text}")))
 }
 
-/// Whether the threads that run handlers have ended.
-#[derive(Default)]
-struct Done(Mutex<bool>, Condvar);
-
-impl Done {
-    fn set(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.1.notify_all();
-    }
-}
-
-/// Renews leases and enforces timeouts until the threads that run handlers have ended.
-fn keep_alive(pool: &PoolState<'_>, done: &Done) {
-    let mut ended = done.0.lock().unwrap_or_else(PoisonError::into_inner);
-    while !*ended {
-        ended =
-            done.1.wait_timeout(ended, pool.dispatcher.heartbeats.pause()).unwrap_or_else(PoisonError::into_inner).0;
-        if *ended {
-            break;
+/// Renews leases, enforces timeouts, and reports to the dispatcher that time passes, until the threads that run handlers have ended.
+fn keep_alive(pool: &PoolState<'_>, done: &AtomicBool) {
+    let PoolState { dispatcher, .. } = pool;
+    let mut renewed = Instant::now();
+    loop {
+        let seen = dispatcher.watch.seen();
+        if done.load(Ordering::SeqCst) {
+            return;
         }
-        drop(ended);
-        pool.dispatcher.heartbeats.renew_due();
-        pool.dispatcher.time_passed();
-        ended = done.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let watched = dispatcher.time_passed();
+        let left = dispatcher.heartbeats.pause().saturating_sub(renewed.elapsed());
+        if left.is_zero() {
+            dispatcher.heartbeats.renew_due();
+            renewed = Instant::now();
+        } else {
+            dispatcher.watch.wait(seen, Some(if watched { left.min(WATCH) } else { left }));
+        }
     }
 }
 

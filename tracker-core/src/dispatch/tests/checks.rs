@@ -1,14 +1,19 @@
 //! The invariants that a simulation checks when a slot exits and when no event is left.
 
 use super::{
-    plan::{Plan, State},
+    plan::{Plan, State, Task},
     simulation::{Call, Simulation, Slot},
 };
+use crate::dispatch::KindQueue;
 
 impl Simulation {
     /// How many slots have not ended.
     pub(super) fn open_slots(&self) -> usize {
         self.slots.iter().filter(|slot| **slot != Slot::Ended).count()
+    }
+
+    pub(super) fn runs_handlers(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(slot, Slot::Runs { .. }))
     }
 
     /// Whether a slot waits for a wake-up of the pool.
@@ -54,6 +59,14 @@ impl Simulation {
                 Slot::Free { .. } | Slot::Stores { .. } => {}
             }
         }
+    }
+
+    /// Checks that a slot waits for the pool only while there is something that wakes it.
+    pub(super) fn check_waiting(&self) {
+        let is_expected = |kind: &KindQueue<Task>| kind.ready_or_requested() > 0 || kind.unstored > 0;
+        let slot_acts = self.slots.iter().any(|slot| matches!(slot, Slot::Free { .. } | Slot::Stores { .. }));
+        let wakes = slot_acts || self.watching || self.dispatcher.kinds.iter().any(is_expected);
+        assert!(!self.waits() || wakes, "a slot waits for the handlers of others: {:?}", self.slots);
     }
 
     /// Checks a state in which no event of the pool is left.

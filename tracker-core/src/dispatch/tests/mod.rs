@@ -5,11 +5,13 @@ mod answers;
 mod checks;
 mod conditions;
 mod file;
+mod handlers;
 mod isolation;
 mod leaving;
 mod plan;
 mod pool;
 mod prefetching;
+mod sharing;
 mod simulation;
 mod steps;
 
@@ -36,6 +38,7 @@ fn plan(name: &'static str, slots: usize, prefetch: usize, tasks: Vec<TaskPlan>)
         stops: false,
         ends: false,
         short_handlers: false,
+        ran_before: 0,
         wakes_last: false,
         abandons: false,
         limit_changes: false,
@@ -64,7 +67,8 @@ fn explore(plan: &Plan) -> usize {
     while let Some((simulation, number)) = todo.pop() {
         let own = simulation.events(plan);
         let external_events = simulation.external_events(plan);
-        if own.is_empty() {
+        // A handler that blocks may wait for a task that is submitted later.
+        if own.is_empty() && !simulation.runs_handlers() {
             run(plan, &cause, number, None, || simulation.check_quiescent());
             if external_events.is_empty() || simulation.dispatcher.is_over() {
                 ends.push(number);
@@ -188,18 +192,90 @@ fn larger_pools_keep_the_invariants_where_answers_come_in_order() {
     }
 }
 
+/// Short handlers, also before the start.
+fn short_handlers(plan: Plan) -> Plan {
+    Plan { short_handlers: true, ran_before: 200, in_order: true, ..plan }
+}
+
+/// Each plan as it is, and with a stop at any time.
+fn explore_with_stops(plans: &[Plan]) {
+    for plan in plans {
+        let (plain, stopped) = (explore(plan), explore(&Plan { stops: true, ..plan.clone() }));
+        eprintln!("{}: {plain} states, {stopped} with a stop", plan.name);
+    }
+}
+
 #[test]
 fn pools_of_short_handlers_keep_invariants_in_every_event_order() {
+    let late = tasks_with(2, |task| task.submitted_later = true);
     for wakes_last in [false, true] {
-        let short_handlers = |plan: Plan| Plan { short_handlers: true, wakes_last, in_order: true, ..plan };
-        explore(&short_handlers(plan("short handlers", 2, 2, tasks(3))));
-        explore(&short_handlers(Plan { stops: true, ..plan("short handlers", 2, 2, tasks(2)) }));
-        explore(&short_handlers(plan(
-            "short handlers and a late task",
-            2,
-            1,
-            tasks_with(2, |task| task.submitted_later = true),
-        )));
+        let woken = |plan: Plan| Plan { wakes_last, ..short_handlers(plan) };
+        explore(&woken(plan("short handlers", 2, 2, tasks(3))));
+        explore(&woken(Plan { stops: true, ..plan("short handlers", 2, 2, tasks(2)) }));
+        explore(&woken(plan("short handlers and a late task", 2, 1, late.clone())));
+    }
+}
+
+#[test]
+fn pools_that_share_claims_keep_invariants_in_every_event_order() {
+    let short = |name, slots, tasks| short_handlers(plan(name, slots, 0, tasks));
+    explore_with_stops(&[
+        short("shared claims", 2, tasks(4)),
+        short("late task", 2, tasks_with(3, |task| task.submitted_later = true)),
+        short("failing task", 2, tasks_with(2, |task| task.fails = 1)),
+        short("crashed task", 2, tasks_with(3, |task| task.crashed = true)),
+        short("isolated task", 2, tasks_with(3, |task| task.isolated = true)),
+        short("unreadable task", 2, tasks_with(2, |task| task.unreadable = true)),
+        short("refused outcome", 2, tasks_with(2, |task| task.refused = true)),
+    ]);
+    for plan in [
+        short("three slots", 3, tasks(1)),
+        Plan { resizes: 1, ..short("resized", 2, tasks(2)) },
+        Plan { limit_changes: true, ..short("toggled limit", 2, tasks(2)) },
+        Plan { abandons: true, ..short("a slot fails", 2, tasks(3)) },
+    ] {
+        eprintln!("{}: {} states", plan.name, explore(&plan));
+    }
+    let keep_running = |plan: Plan| Bounds { keep_running: true, ..plan.bounds };
+    let plan = short("keeps running", 2, tasks_with(2, |task| task.submitted_later = true));
+    explore(&Plan { ends: true, bounds: keep_running(plan.clone()), ..plan });
+}
+
+#[test]
+fn slots_begin_and_cease_to_share_claims_in_any_event_order() {
+    // One short handler more, and slots share claims.
+    let turns = |name, tasks| Plan { ran_before: 63, ..short_handlers(plan(name, 2, 0, tasks)) };
+    let ceases = |name, tasks| short_handlers(plan(name, 2, 0, tasks));
+    let long = |number| tasks_with(number, |task| task.long = true);
+    explore_with_stops(&[
+        turns("begins to share", tasks(3)),
+        turns("begins to share, crashed task", tasks_with(3, |task| task.crashed = true)),
+        turns("begins to share, isolated task", tasks_with(3, |task| task.isolated = true)),
+        turns("begins to share, and ceases", tasks_with(3, |task| (task.submitted_later, task.long) = (true, true))),
+        ceases("ceases to share", long(3)),
+        ceases("ceases to share, and a late task", {
+            let mut tasks = long(2);
+            tasks[1].submitted_later = true;
+            tasks
+        }),
+        Plan { resizes: 1, ..ceases("ceases to share, resized", long(2)) },
+    ]);
+}
+
+#[test]
+fn handler_that_blocks_holds_back_no_other_task() {
+    let blocks = |number| tasks_with(number, |task| task.blocks = true);
+    let late = |mut tasks: Vec<TaskPlan>| {
+        tasks.last_mut().unwrap().submitted_later = true;
+        tasks
+    };
+    for prefetch in [0, 2] {
+        for (name, tasks) in [("blocked handler", blocks(3)), ("blocked handler and a late task", late(blocks(2)))] {
+            let plan = short_handlers(plan(name, 2, prefetch, tasks));
+            eprintln!("{name}, prefetch {prefetch}: {} states", explore(&plan));
+            let bounds = Bounds { keep_running: true, ..plan.bounds.clone() };
+            explore(&Plan { ends: true, bounds, ..plan });
+        }
     }
 }
 

@@ -17,6 +17,9 @@ impl ClaimedTask for Task {
     }
 }
 
+/// How long short handlers take.
+pub(super) const SHORT_TIME: Duration = Duration::from_micros(10);
+
 /// A pool, its tasks, and the events that may happen to it.
 #[expect(clippy::struct_excessive_bools, reason = "independent properties of a test's pool")]
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub(super) struct Plan {
     pub ends: bool,
     /// Handlers are shorter than the wake-up of a thread.
     pub short_handlers: bool,
+    /// How many such handlers have run before the pool starts.
+    pub ran_before: usize,
     /// A slot that waits for a place is woken from the back.
     pub wakes_last: bool,
     /// Whether a slot may end by an error while it runs a handler.
@@ -69,6 +74,10 @@ pub(super) struct TaskPlan {
     pub unreadable: bool,
     /// The first outcome that is queued for it is refused, and another one is queued in its place.
     pub refused: bool,
+    /// Its handler returns when all other tasks are done.
+    pub blocks: bool,
+    /// Its handler takes long.
+    pub long: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,8 +116,12 @@ pub(super) enum Event {
     Checked(usize, bool),
     /// The sleep of a slot ends by time.
     Timeout(usize),
+    /// The driver reports that time has passed.
+    TimePassed,
 }
 
-pub(super) fn took(plan: &Plan) -> Duration {
-    Duration::from_micros(if plan.short_handlers { 10 } else { 1_000 })
+/// How long the handler of a task takes.
+pub(super) fn took(plan: &Plan, task: usize) -> Duration {
+    let is_short = plan.short_handlers && !plan.tasks[task].long;
+    if is_short { SHORT_TIME } else { 100 * SHORT_TIME }
 }

@@ -1,13 +1,11 @@
 //! Single steps of slots that start what the pool has prefetched: when they claim, how much, and when they leave the kind.
 
-use std::time::Duration;
-
 use super::{
     bounds,
     plan::Task,
     pool::{answer, claim, finish, found, free, pool, run, start, tasks},
 };
-use crate::dispatch::{Action, Found, Input, SHORT, Storing, TASKS_PER_ASSIGNMENT, Waiting};
+use crate::dispatch::{Action, Found, Input, Storing, TASKS_PER_ASSIGNMENT, Waiting, handler_times::SHORT};
 
 #[test]
 fn prefetching_slot_changes_its_kind_if_others_suffice() {
@@ -108,8 +106,7 @@ fn kind_is_prefetched_when_its_limit_ends() {
     assert_eq!(first.most, 1);
     answer(&mut pool, first, Found { limited: false, ..found(1) });
     start(&mut pool, 0);
-    assert_eq!(finish(&mut pool, None), Storing::Synchronous { claim: None });
-    pool.step(Input::StoredSynchronously { slot: 0 });
+    assert_eq!(finish(&mut pool, None), Storing::Queued { kind: 0, gathers: false });
     assert_eq!(claim(&mut pool, 0).most, 3);
 }
 
@@ -124,7 +121,7 @@ fn prefetched_tasks_start_although_the_kind_has_got_a_limit() {
 }
 
 #[test]
-fn mean_of_the_last_handlers_decides_whether_they_are_short() {
+fn outcomes_and_claims_gather_once_handlers_are_short() {
     let mut pool = pool(bounds(1, 30), 1);
     let first = claim(&mut pool, 0);
     assert!(!first.gathers);
@@ -137,11 +134,6 @@ fn mean_of_the_last_handlers_decides_whether_they_are_short() {
     }
     assert!(!gathers[0] && gathers[19] && gathers.is_sorted(), "{gathers:?}");
     assert!(claims.iter().map(|claim| claim.gathers).eq([true]), "{claims:?}");
-    assert!(pool.has_short_handlers());
-    pool.measure(Some(Duration::from_secs(3_600)));
-    assert!(pool.has_short_handlers(), "one long handler");
-    pool.measure(None);
-    assert!(!pool.has_short_handlers(), "a duration that is not known counts as long");
 }
 
 #[test]

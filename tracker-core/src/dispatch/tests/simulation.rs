@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::plan::{Event, Plan, State, Task, TaskPlan, took};
+use super::plan::{Event, Plan, SHORT_TIME, State, Task, TaskPlan};
 use crate::dispatch::{
-    Action, ClaimRequest, Dispatcher, Effects, Idle, Input, SleepCondition, Storing, Waiting, Wake, idle::Stamp,
+    Action, ClaimRequest, Dispatcher, Effects, Idle, Input, SleepCondition, Waiting, Wake, handler_times::HandlerTimes,
+    idle::Stamp,
 };
 
 /// A call to the file that is not answered.
@@ -55,6 +56,7 @@ pub(super) enum Slot {
     Ended,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Simulation {
     pub dispatcher: Dispatcher<Task>,
@@ -85,14 +87,14 @@ pub(super) struct Simulation {
     pub claims: usize,
     /// Handlers that have returned and whose outcomes are not answered.
     pub(super) unstored: usize,
+    /// The driver reports that time passes.
+    pub(super) watching: bool,
 }
 
 impl Simulation {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut dispatcher = Dispatcher::new(plan.bounds.clone(), plan.limited.iter().copied());
-        if plan.short_handlers {
-            dispatcher.handler_time = took(plan);
-        }
+        dispatcher.handler_times = HandlerTimes::after(plan.ran_before, SHORT_TIME);
         dispatcher.open_slots();
         let state = |task: &TaskPlan| if task.submitted_later { State::Unsubmitted } else { State::Ready };
         Self {
@@ -117,6 +119,7 @@ impl Simulation {
             allowed: Vec::new(),
             claims: 0,
             unstored: 0,
+            watching: false,
         }
     }
 
@@ -156,6 +159,7 @@ impl Simulation {
         let mut events = Vec::new();
         for (number, slot) in self.slots.iter().enumerate() {
             match slot {
+                Slot::Runs { task } if plan.tasks[*task].blocks && !self.is_last(*task) => {}
                 Slot::Free { .. } | Slot::Runs { .. } | Slot::Stores { .. } | Slot::Reports => {
                     events.push(Event::Step(number));
                 }
@@ -173,7 +177,14 @@ impl Simulation {
         if self.waits_for_time() {
             events.push(Event::Tick);
         }
+        // Where no handler blocks, no slot may depend on it.
+        events.extend((self.watching && plan.tasks.iter().any(|task| task.blocks)).then_some(Event::TimePassed));
         events
+    }
+
+    /// Whether every other task is done.
+    fn is_last(&self, task: usize) -> bool {
+        self.tasks.iter().enumerate().all(|(number, state)| number == task || *state == State::Done)
     }
 
     /// Every event from outside that can happen now.
@@ -225,6 +236,10 @@ impl Simulation {
             Event::Tick => {
                 self.now += 1;
             }
+            Event::TimePassed => {
+                self.step(plan, None, Input::TimePassed);
+                self.watching = self.dispatcher.is_watched();
+            }
             Event::Submit(task) => {
                 self.tasks[task] = State::Ready;
                 self.raise_signal();
@@ -256,6 +271,7 @@ impl Simulation {
             }
         }
         self.check_running();
+        self.check_waiting();
     }
 
     pub(super) fn raise_signal(&mut self) {
@@ -296,6 +312,7 @@ impl Simulation {
         if wake.sleeping {
             self.raise_signal();
         }
+        self.watching |= wake.watch;
         if wake.driver {
             for slot in self.dispatcher.open_slots() {
                 self.slots.resize(self.slots.len().max(slot + 1), Slot::Ended);
@@ -349,49 +366,5 @@ impl Simulation {
                 Slot::Free { may_wait: false }
             }
         };
-    }
-
-    pub(super) fn start(&mut self, plan: &Plan, kind: usize, task: usize) {
-        assert!(matches!(self.tasks[task], State::Claimed { .. }), "task {task} starts without a claim");
-        assert_eq!(plan.tasks[task].kind, kind);
-        assert!(!self.stopped, "task {task} starts after the stop");
-        assert!(self.open_slots() <= self.size, "task {task} starts before the slots that are too many have left");
-        let running: Vec<_> = (0..self.tasks.len()).filter(|other| self.tasks[*other] == State::Running).collect();
-        if !running.is_empty() {
-            assert!(!plan.tasks[task].isolated, "isolated task {task} starts beside {running:?}");
-            assert!(
-                !running.iter().any(|other| plan.tasks[*other].isolated),
-                "task {task} starts beside an isolated one"
-            );
-        }
-        self.tasks[task] = State::Running;
-        let most = plan.bounds.prefetch.max(plan.most_slots());
-        assert!(running.len() + 1 + self.unstored <= most, "a crash would repeat more than {most} handlers");
-    }
-
-    pub(super) fn handler_returns(&mut self, plan: &Plan, slot: usize, task: usize) {
-        let took = Some(took(plan));
-        if plan.tasks[task].unreadable {
-            self.tasks[task] = State::Done;
-            self.slots[slot] = Slot::Free { may_wait: false };
-            return self.step(plan, None, Input::Unreadable { took });
-        }
-        self.tasks[task] = State::Ended;
-        self.unstored += 1;
-        let Effects { action, wake } =
-            self.dispatcher.step(Input::Finished { slot, signal: self.signal, took, stores: true });
-        let Action::Store(storing) = action else { panic!("{action:?}") };
-        self.slots[slot] = match storing {
-            Storing::Synchronous { claim } => {
-                self.queued.push_back(Call::Store { task, slot: Some(slot), claim });
-                Slot::Calls
-            }
-            Storing::Queued { kind, .. } => {
-                assert!(plan.bounds.prefetch > 0, "without prefetch a slot waits until its outcome is stored");
-                assert_eq!(plan.tasks[task].kind, kind);
-                Slot::Stores { task }
-            }
-        };
-        self.wake(plan, wake);
     }
 }

@@ -9,7 +9,8 @@ use super::{
     pool::{Pool, answer, claim, finish, found, free, pool, start, tasks},
 };
 use crate::dispatch::{
-    Action, Bounds, ClaimRequest, Found, Idle, Input, Reading, SHORT, Storing, TASKS_PER_ASSIGNMENT, Waiting,
+    Action, Bounds, ClaimRequest, Found, Idle, Input, Reading, Storing, TASKS_PER_ASSIGNMENT, Waiting,
+    handler_times::{HandlerTimes, SHORT},
 };
 
 #[test]
@@ -107,7 +108,8 @@ fn strict_slot_changes_its_kind_after_a_number_of_tasks() {
 fn waiting_pool(slots: usize, waiting: usize, took: Duration) -> (Pool, ClaimRequest) {
     let mut pool = pool(bounds(slots, 64), 1);
     let claim = claim(&mut pool, 0);
-    (pool.waiting, pool.kinds[0].assigned, pool.handler_time) = (waiting, slots, took);
+    (pool.waiting, pool.kinds[0].assigned) = (waiting, slots);
+    pool.handler_times = HandlerTimes::after(200, took);
     (pool, claim)
 }
 
