@@ -96,6 +96,8 @@ mod tests {
         assert!(!times.suit_shared_claims());
         times.add(Some(SHORT / 5));
         assert!(times.suit_shared_claims());
+        times.add(None);
+        assert!(!times.suit_shared_claims(), "it is not known whether the handler has blocked");
     }
 
     #[test]

@@ -86,11 +86,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
     fn is_stalled(&self) -> bool {
         let may_start = self.running + self.unstored < self.bounds.prefetch.max(self.bounds.slots);
         self.kinds.iter().any(|queue| {
-            if queue.has_ready() {
-                may_start
-            } else {
-                queue.running > 0 && queue.ready_or_requested() == 0 && !queue.limited
-            }
+            if queue.has_ready() { may_start } else { queue.running > 0 && queue.ready_or_requested() == 0 }
         })
     }
 

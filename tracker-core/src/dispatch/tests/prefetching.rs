@@ -63,9 +63,10 @@ fn tasks_are_prefetched_when_half_of_them_are_left() {
 
 #[test]
 fn prefetch_is_shared_by_kinds_and_stops_at_half_of_the_bytes() {
-    let mut pool = pool(bounds(1, 4), 2);
+    let mut pool = pool(bounds(2, 4), 2);
     let first = claim(&mut pool, 0);
     assert_eq!((first.most, first.bytes), (3, 50), "half of the prefetch, and a task for the slot");
+    assert_eq!(claim(&mut pool, 1).most, 3, "slot 0 works on the other kind");
     let large = Task { id: 0, bytes: 26 };
     answer(&mut pool, first, Found { tasks: vec![large; 2], ..found(0) });
     assert_eq!(start(&mut pool, 1), None, "more than half of its bytes are ready");

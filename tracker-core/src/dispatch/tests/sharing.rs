@@ -8,7 +8,7 @@ use super::{
     pool::{Pool, answer, claim, finish, found, free, pool, start},
 };
 use crate::dispatch::{
-    Action, Bounds, Found, Input, Storing, Waiting,
+    Action, Bounds, Found, Idle, Input, Storing, Waiting,
     handler_times::{HandlerTimes, SHORT},
 };
 
@@ -104,6 +104,42 @@ fn slots_claim_for_themselves_after_a_handler_that_blocks() {
 }
 
 #[test]
+fn slot_claims_for_itself_once_the_claim_for_it_is_answered() {
+    let mut pool = waiting_pool(1);
+    start(&mut pool, 0);
+    let shared = claim(&mut pool, 1);
+    assert_eq!(shared.most, 2, "for slot 2 too");
+    assert_eq!(free(&mut pool, 2, 0), Action::Wait);
+    pool.step(Input::Finished { slot: 0, signal: 0, took: Some(LONG_TIME), stores: true });
+    assert_eq!(free(&mut pool, 2, 0), Action::Wait, "more tasks would be leased than there are slots");
+    let later = Found { idle: Idle { due: Some(9), ..Idle::default() }, ..found(0) };
+    assert_eq!(answer(&mut pool, shared, later), Waiting::All);
+    assert!(matches!(free(&mut pool, 2, 0), Action::Claim(claim) if claim.for_slot));
+}
+
+#[test]
+fn stored_outcome_wakes_all_slots_that_are_to_claim_for_themselves() {
+    for (times, woken) in [(HandlerTimes::new(), Waiting::All), (HandlerTimes::after(64, SHORT_TIME), Waiting::None)] {
+        let mut pool = waiting_pool(3);
+        pool.handler_times = times;
+        pool.step(Input::Queued { kind: 0 });
+        assert_eq!(pool.step(Input::Stored { kind: 0, reports: false, failed: false }).wake.waiting, woken);
+    }
+}
+
+#[test]
+fn handler_that_blocks_wakes_no_slot_of_a_prefetching_pool() {
+    let mut pool = short_pool(bounds(2, 4), 1);
+    let (first, other) = (claim(&mut pool, 0), claim(&mut pool, 1));
+    answer(&mut pool, other, found(0));
+    assert_eq!(free(&mut pool, 1, 0), Action::Wait);
+    answer(&mut pool, first, found(1));
+    start(&mut pool, 0);
+    let returned = pool.step(Input::Finished { slot: 0, signal: 0, took: Some(LONG_TIME), stores: true });
+    assert_eq!(returned.wake.waiting, Waiting::None, "they share claims in any case");
+}
+
+#[test]
 fn claims_are_not_shared_where_a_slot_would_gain_nothing() {
     let conditional = Bounds { conditional: true, ..bounds(2, 0) };
     for (bounds, kinds) in [(bounds(1, 0), 1), (bounds(2, 0), 2), (bounds(2, 1), 2), (conditional, 1)] {
@@ -156,6 +192,17 @@ fn pool_is_watched_while_slots_wait_behind_short_handlers() {
 }
 
 #[test]
+fn watch_ends_when_handlers_are_no_longer_short() {
+    let mut pool = waiting_pool(1);
+    start(&mut pool, 0);
+    time_passes(&mut pool);
+    assert!(pool.is_watched());
+    pool.handler_times = HandlerTimes::new();
+    time_passes(&mut pool);
+    assert!(!pool.is_watched());
+}
+
+#[test]
 fn passed_time_wakes_slots_that_could_start_or_claim() {
     let woken = |change: fn(&mut Pool)| {
         let mut pool = waiting_pool(1);
@@ -166,7 +213,7 @@ fn passed_time_wakes_slots_that_could_start_or_claim() {
     };
     assert_eq!(woken(|_| ()), Waiting::All, "one may claim while slot 0 runs a handler");
     assert_eq!(woken(|pool| _ = pool.kinds[0].request(1, 0)), Waiting::None, "a claim is on its way");
-    assert_eq!(woken(|pool| pool.kinds[0].limited = true), Waiting::None, "each slot claims for itself");
+    assert_eq!(woken(|pool| pool.kinds[0].limited = true), Waiting::All, "each slot is to claim for itself");
     assert_eq!(
         woken(|pool| _ = finish(pool, None)),
         Waiting::All,
