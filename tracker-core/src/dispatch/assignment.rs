@@ -132,7 +132,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
     }
 
     fn begin_handler(&mut self, slot: usize, kind: usize) {
-        self.watch.note_start();
+        self.watch.note_progress();
         self.kinds[kind].running += 1;
         self.running += 1;
         self.slots[slot].running = Some(kind);
@@ -215,6 +215,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
     }
 
     pub(super) fn claimed(&mut self, claim: &ClaimRequest, found: Found<T>) {
+        self.watch.note_progress();
         self.end_claim(claim);
         // The claim saw every outcome that is stored, its own included, unless another was stored since the claim was made.
         let is_current = claim.stamp.stored == self.stored;

@@ -35,7 +35,7 @@
 //! - Payloads that are prefetched have at most `bytes` bytes.
 //! - The last slot exits only when no claim and no outcome of the pool is unanswered.
 //! - No slot waits for ever: when every claim and outcome is answered, each slot has ended or sleeps until the file changes. A slot that waits for the
-//!   handlers of others is watched: time that passes without a start wakes it.
+//!   handlers of others is watched: time that passes without a start or an answer wakes it.
 //! - After a resize, slots that are too many exit as soon as they run no handler, and start nothing. Without a slot the pool holds no task, and it is
 //!   not over until it is stopped.
 //! - The last slots of a pool claim and wake a bounded number of times each: after a claim that found nothing, other slots do not repeat it.
@@ -203,6 +203,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             }
             Input::Queued { kind } => self.queued(kind, 1),
             Input::Stored { kind, reports, failed } => {
+                self.watch.note_progress();
                 self.kinds[kind].unstored -= 1;
                 self.unstored -= 1;
                 self.stored += 1;

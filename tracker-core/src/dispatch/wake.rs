@@ -8,15 +8,15 @@ use super::{ClaimedTask, Dispatcher, Waiting};
 pub(super) enum Watch {
     #[default]
     Off,
-    /// No handler has started since it reported last.
-    NoStart,
-    /// A handler has started since, or the watch has begun.
+    /// Nothing has happened since it reported last.
+    Standstill,
+    /// A handler has started since, a claim or an outcome was answered, or the watch has begun.
     Progress,
 }
 
 impl Watch {
-    pub(super) fn note_start(&mut self) {
-        if *self == Self::NoStart {
+    pub(super) fn note_progress(&mut self) {
+        if *self == Self::Standstill {
             *self = Self::Progress;
         }
     }
@@ -79,7 +79,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         if self.watch != Watch::Progress && self.is_stalled() {
             self.wake_all();
         }
-        self.watch = if self.waiting > 0 && self.has_short_handlers() { Watch::NoStart } else { Watch::Off };
+        self.watch = if self.waiting > 0 && self.has_short_handlers() { Watch::Standstill } else { Watch::Off };
     }
 
     /// Whether a slot that waits could start a task, or could claim while others run handlers.

@@ -152,17 +152,18 @@ pub(super) fn halt(pool: &PoolState<'_>, payload: Box<dyn Any + Send>) -> Result
 /// Renews leases, enforces timeouts, and reports to the dispatcher that time passes, until the threads that run handlers have ended.
 fn keep_alive(pool: &PoolState<'_>, done: &AtomicBool) {
     let PoolState { dispatcher, .. } = pool;
-    let mut renewed = Instant::now();
+    let heartbeats = &dispatcher.heartbeats;
+    let mut renewal = Instant::now() + heartbeats.pause();
     loop {
         let seen = dispatcher.watch.seen();
         if done.load(Ordering::SeqCst) {
             return;
         }
         let watched = dispatcher.time_passed();
-        let left = dispatcher.heartbeats.pause().saturating_sub(renewed.elapsed());
+        let left = renewal.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            dispatcher.heartbeats.renew_due();
-            renewed = Instant::now();
+            heartbeats.renew_due();
+            renewal = Instant::now() + heartbeats.pause();
         } else {
             dispatcher.watch.wait(seen, Some(if watched { left.min(WATCH) } else { left }));
         }

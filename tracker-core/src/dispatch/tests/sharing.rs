@@ -182,7 +182,11 @@ fn pool_is_watched_while_slots_wait_behind_short_handlers() {
     assert_eq!(time_passes(&mut pool), Waiting::None, "the watch has begun less than its time before");
     start(&mut pool, 0);
     assert_eq!(time_passes(&mut pool), Waiting::None, "a handler has started meanwhile");
-    assert_eq!(time_passes(&mut pool), Waiting::All, "two tasks are ready, and no handler has started");
+    pool.step(Input::Queued { kind: 0 });
+    time_passes(&mut pool);
+    pool.step(Input::Stored { kind: 0, reports: false, failed: false });
+    assert_eq!(time_passes(&mut pool), Waiting::None, "an outcome was answered meanwhile, so that a commit has ended");
+    assert_eq!(time_passes(&mut pool), Waiting::All, "two tasks are ready, and nothing has happened");
     assert!(pool.is_watched());
     for slot in [1, 2] {
         assert!(matches!(free(&mut pool, slot, 0), Action::Start { .. }));
@@ -213,6 +217,11 @@ fn passed_time_wakes_slots_that_could_start_or_claim() {
     };
     assert_eq!(woken(|_| ()), Waiting::All, "one may claim while slot 0 runs a handler");
     assert_eq!(woken(|pool| _ = pool.kinds[0].request(1, 0)), Waiting::None, "a claim is on its way");
+    let answered = |pool: &mut Pool| {
+        let request = claim(pool, 1);
+        answer(pool, request, found(0));
+    };
+    assert_eq!(woken(answered), Waiting::None, "a claim was answered meanwhile");
     assert_eq!(woken(|pool| pool.kinds[0].limited = true), Waiting::All, "each slot is to claim for itself");
     assert_eq!(
         woken(|pool| _ = finish(pool, None)),
