@@ -91,12 +91,28 @@ fn line_of_a_schedule_is_checked() {
     let tracker = Tracker::in_memory().unwrap();
     drop(tracker.tasks::<Job>().unwrap());
     for (line, words) in [
-        (r#"{"add_schedule":"a","kind":"other","timing":{"every_us":5}}"#, "no kind \"other\""),
-        (r#"{"add_schedule":"a","kind":"job","timing":{"every_us":0}}"#, "its interval is 0"),
-        (r#"{"add_schedule":"a","kind":"job","timing":{"every_us":5},"catch_up":{"all":101}}"#, "expected 1 to 100"),
-        (r#"{"add_schedule":"a","kind":"job","timing":{"every_us":5},"jitter_us":-1}"#, "jitter is negative"),
-        (r#"{"add_schedule":"a","kind":"job","timing":{"every_us":5},"color":1}"#, "unknown field `color`"),
+        (r#"{"add_schedule":"a","kind":"other","timing":HOURLY}"#, "no kind \"other\""),
+        (r#"{"add_schedule":"","kind":"job","timing":HOURLY}"#, "must have 1 to 128 bytes"),
+        (r#"{"add_schedule":"a","kind":"job","timing":{"every_us":999999}}"#, "expected 1 second to 36500 days"),
+        (
+            r#"{"add_schedule":"a","kind":"job","timing":{"every_us":3153600000000001}}"#,
+            "expected 1 second to 36500 days",
+        ),
+        (r#"{"add_schedule":"a","kind":"job","timing":{"dates":[]}}"#, "a schedule of 0 dates"),
+        (r#"{"add_schedule":"a","kind":"job","timing":{"cron":{"expression":"0 3","time_zone":"UTC"}}}"#, "\"0 3\""),
+        (
+            r#"{"add_schedule":"a","kind":"job","timing":{"cron":{"expression":"0 3 * * *","time_zone":"Moon"}}}"#,
+            "Moon",
+        ),
+        (r#"{"add_schedule":"a","kind":"job","timing":HOURLY,"catch_up":{"all":101}}"#, "expected 1 to 100"),
+        (r#"{"add_schedule":"a","kind":"job","timing":HOURLY,"jitter_us":-1}"#, "jitter is negative"),
+        (
+            r#"{"add_schedule":"a","kind":"job","timing":HOURLY,"jitter_us":3600000000}"#,
+            "jitter of 3600s is not shorter",
+        ),
+        (r#"{"add_schedule":"a","kind":"job","timing":HOURLY,"color":1}"#, "unknown field `color`"),
     ] {
+        let line = line.replace("HOURLY", r#"{"every_us":3600000000}"#);
         let error = tracker.import(line.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains(words), "{error}");

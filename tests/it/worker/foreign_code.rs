@@ -1,9 +1,14 @@
 //! Tests foreign code that the tracker calls: log subscribers, clocks, `redact`. It may panic or call the tracker, and
 //! other calls work on.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        mpsc,
+    },
+    thread,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -11,10 +16,11 @@ use tracing::{Event, Metadata, Subscriber, span};
 use tracker_core::{
     ErrorKind, TrackedTask, Tracker,
     time::{Clock, ClockReading, SystemClock},
+    worker::PoolSize,
 };
 
 use crate::support::{
-    kinds::{Job, Page, Status, job, page, sound},
+    kinds::{Job, Page, Status, fine, job, page, refused, sound},
     place::{self, OpenInPlace as _},
     subscriber::with_subscriber,
 };
@@ -173,6 +179,49 @@ fn clock_that_panics_at_once_leaves_no_wrong_time_in_the_file() {
     let created = tracker.tasks::<Job>().unwrap().get("one").unwrap().unwrap().created_at;
     assert!((chrono::Utc::now() - created).num_minutes().abs() < 10, "{created}");
     tracker.close().unwrap();
+}
+
+#[test]
+fn clock_that_panics_is_an_error_where_its_time_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.redb");
+    let clock = OddClock::default();
+    let tracker = Tracker::options().clock(clock.clone()).open(&path).unwrap();
+    clock.panics.store(true, SeqCst);
+    let error = refused(tracker.file_time(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("the clock is broken"), "{error}");
+    tracker.close().unwrap();
+    refused(Tracker::options().clock(clock).repair_time(&path), ErrorKind::Invalid);
+}
+
+/// Resizes a pool at each call.
+#[derive(Clone, Default)]
+struct ResizingClock(Arc<OnceLock<PoolSize>>);
+
+impl Clock for ResizingClock {
+    fn now(&self) -> ClockReading {
+        if let Some(size) = self.0.get() {
+            let _ = size.resize(5 - size.get());
+        }
+        SystemClock.now()
+    }
+}
+
+#[test]
+fn clock_that_resizes_the_pool_does_not_wait_for_it() {
+    for prefetch in [0, 8] {
+        let (sender, ended) = mpsc::channel();
+        thread::spawn(move || {
+            let clock = ResizingClock::default();
+            let tracker = Tracker::options().clock(clock.clone()).open_memory().unwrap();
+            let jobs = tracker.tasks::<Job>().unwrap();
+            jobs.submit_all((0..100).map(|number| job(&number.to_string()))).unwrap();
+            let worker = jobs.worker().threads(2).prefetch(prefetch);
+            assert!(clock.0.set(worker.pool_size()).is_ok());
+            sender.send(worker.run(|_| fine()).unwrap().succeeded)
+        });
+        assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(100), "prefetch {prefetch}");
+    }
 }
 
 /// Cannot be read back once it is told so.

@@ -1,5 +1,5 @@
 //! `Shared::change_each` runs one action for each of many tasks, in groups of a thousand. Called by `api/query` and `api/batch`; reads rows for
-//! each group, and the engine commits the group.
+//! each group, and the engine commits the group. Skips tasks whose action is refused, and stops at any other error.
 
 use super::shared::Shared;
 use crate::{

@@ -1,4 +1,5 @@
 //! `TaskGroup` submits several tasks in one commit. Made by `api/tracker`, called by users; each group is one action of `Engine`.
+//! `TaskGroup::add` encodes a task, which is user code.
 
 use std::{fmt, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Turns the value that a handler returns into the outcome that is stored. Called by `api/tasks/run` and `worker`; runs user code, guarded,
-//! and touches no row.
+//! Runs a blocking handler in its span, and turns the value that a handler returns into the outcome that is stored. Called by `api/tasks/run` and
+//! `worker`; runs user code, guarded, and touches no row.
 
 use std::{
     any::Any,

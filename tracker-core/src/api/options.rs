@@ -1,5 +1,6 @@
 //! `Options` states how a tracker opens its file or store. Called by users, `tracker-cli`, `tracker-postgres`, `api/tracker` and `maintenance`;
-//! `api/store` and `api/redb_store` add methods. Opening makes `Shared` and `Engine`, pauses the kinds if asked, and serves live commands.
+//! `api/store` and `api/redb_store` add methods. Opening makes `Shared` and `Engine`, pauses the kinds if asked, and serves live commands
+//! unless they are off; it calls the user's clock and codecs.
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 

@@ -1,6 +1,6 @@
-//! `Port` is the way in which a call waits for its answer: on the thread, or in a future. Each call of `api` that waits is written once
-//! over it; `calls!` makes the blocking and the async method, with one documentation text. Used by `api` and `worker/stop_handle`; acts
-//! through `Engine`.
+//! `Port` is the way in which a call waits for its answer: on the thread (`Blocking`), or in a future (`Async` in `api/asynchronous/calls`). A call of
+//! `api` that has both forms is written once over it; `calls!` makes both methods, with one documentation text. Other calls use `Engine` directly.
+//! Used by `api` and `worker/stop_handle`; acts through `Engine`, and decodes claimed tasks, which is user code.
 
 use std::{
     future::ready,
@@ -22,7 +22,7 @@ use crate::{
 
 /// How a call hands actions to the engine and waits for the answers.
 pub(crate) trait Port: Copy + Send {
-    /// Whether a dropped execution is given back, because the cancellation of a future looks like a drop.
+    /// Whether a dropped execution gives its task back: true for futures, since a cancelled future drops its execution.
     const RELEASES_ON_DROP: bool;
 
     /// Runs an action. The answer comes when it is durable.
@@ -38,13 +38,13 @@ pub(crate) trait Port: Copy + Send {
         actions: Vec<A>,
     ) -> impl Future<Output = Result<Vec<Result<A::Out>>>> + Send;
 
-    /// Waits for room in the queue, if [`call`](Self::call) does not wait for it itself.
+    /// Waits for room in the queue. Does nothing where [`call`](Self::call) waits for it.
     fn room(self, shared: &Shared) -> impl Future<Output = ()> + Send;
 
-    /// Queues an action without an answer.
+    /// Queues an action, and does not wait for its commit.
     fn post<A: Action>(self, shared: &Shared, action: A) -> impl Future<Output = Result<()>> + Send;
 
-    /// Waits until a signal is no longer `seen`, for `at_most` at the longest.
+    /// Waits until the number of a signal differs from `seen`, for `at_most` at the longest.
     fn changed(self, signal: &Signal, seen: u64, at_most: Option<Duration>) -> impl Future<Output = ()> + Send;
 
     /// Claims tasks. If the caller is gone before the answer comes, they are given back.
@@ -141,7 +141,7 @@ pub(crate) async fn execution<T: TrackedTask, P: Port>(
 
 /// Makes the blocking and the async method of each call from one definition with one documentation text.
 ///
-/// The header has the receiver, and the names of the object and of the port that the bodies use. Each `impl` line states what the object
+/// The first line has the receiver, and the names of the object and of the port that the bodies use. Each `impl` line states what the object
 /// is for one of the two types. Bodies are async: `port.call(…).await` waits on the thread in the blocking method. Where the results differ, the signature
 /// has both: `-> Result<Execution<T>>, async Result<AsyncExecution<T>>`.
 macro_rules! calls {

@@ -1,6 +1,6 @@
-//! `Shared` is the state that all handles of an open tracker share: the engine, the running pools, the schedules, the open kinds and the
-//! server of live commands. Made by `Tracker`, used by `api`, `worker`, `portable` and `maintenance`; its last drop stops the server and the
-//! thread of the schedules, and closes the engine.
+//! `Shared` is the state that all handles of an open tracker share: the engine, the running pools, the schedules, the open kinds, the
+//! server of live commands, and `Options::redact`, a user's function that `text` and `failure` call. Made by `Tracker`, used by `api`, `worker`,
+//! `portable` and `maintenance`; its last drop stops the server and the thread of the schedules, and closes the engine.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -142,7 +142,7 @@ impl Drop for Shared {
             return;
         }
         if let Err(error) = self.close() {
-            tracing::warn!(%error, "closing the tracker");
+            panics::log_catching_panics(|| tracing::warn!(%error, "closing the tracker"));
         }
     }
 }

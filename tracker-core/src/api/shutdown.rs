@@ -1,6 +1,6 @@
 //! Shuts worker pools down: stops them, waits for their end, and names the handlers that have not returned. Called by `Tracker::shutdown` and
 //! the handles in `worker`, which registers its pools here; `api/shared` keeps the pools, and `api/execution` reads whether they stop. Keeps them
-//! behind a lock, and blocks while it waits.
+//! behind a lock, and blocks while it waits. `inside` runs a handler, which may not wait for the shutdown of its own pool.
 
 use std::{
     cell::Cell,

@@ -1,5 +1,6 @@
-//! Opens a tracker on a store in place of a file, and runs transactions in a unit of work of the store. Called by users and by crates of
-//! stores such as `tracker-postgres`; reads and writes the store through `Engine`.
+//! Opens a tracker on a store in place of a file, and runs the user's function in a unit of work of the store, which the caller commits;
+//! `Uncommitted` publishes its events after that. Called by users and by crates of stores such as `tracker-postgres`; reads and writes the store
+//! through `Engine`.
 
 use std::{fmt, sync::Arc};
 

@@ -1,5 +1,5 @@
 //! `Tracker` is the open file or store, the entry to all other calls. Called by users, `tracker-cli`, `tracker-web`, `portable` and `maintenance`,
-//! and by most of `api`; owns `Engine` through `Shared`, and acts through it.
+//! and by most of `api`; owns `Engine` through `Shared`, and acts through it. `transaction` runs the user's closure on the thread of the caller.
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
@@ -25,6 +25,7 @@ use crate::{
         codec,
         error::{Error, ErrorKind, Result},
         kind::KindSpec,
+        panics,
         task::{TaskKey, TrackedTask},
         time::utc,
     },
@@ -116,9 +117,11 @@ impl Tracker {
             }
             #[cfg(not(feature = "schedules"))]
             if !tracker.shared.engine.read(|rows| rows.schedules_after(None, 1))?.is_empty() {
-                tracing::warn!(
-                    "the file has schedules, and this program is built without the feature \"schedules\": it submits no occurrence"
-                );
+                panics::log_catching_panics(|| {
+                    tracing::warn!(
+                        "the file has schedules, and this program is built without the feature \"schedules\": it submits no occurrence"
+                    );
+                });
             }
         }
         Ok(tracker)
@@ -264,7 +267,7 @@ impl Tracker {
         Ok(batches.into_iter().map(|(number, batch)| BatchInfo::new(number, batch)).collect())
     }
 
-    /// Deletes the records of batches that were over for the first time longer ago than this, of which no task is left, and
+    /// Deletes the records of batches that first ended longer ago than this, of which no task is left, and
     /// that no task waits for, and returns their number. [`Options::keep_batches`](crate::Options::keep_batches) has it done by itself.
     ///
     /// # Errors
@@ -287,7 +290,7 @@ impl Tracker {
         TaskGroup::new(&self.shared)
     }
 
-    /// Frees the tasks of all kinds whose leases ran out. Claims do this by themselves for their own kind.
+    /// Ends the expired leases of all kinds, so that their tasks can be claimed again. Claims do this by themselves for their own kind.
     ///
     /// # Errors
     /// A [storage error](crate::ErrorKind#storage-errors).
@@ -298,7 +301,9 @@ impl Tracker {
     pub(crate) fn rescue_with(&self, kind: Option<u32>, scope: Scope) -> Result<Vec<Rescued>> {
         let rescued = self.shared.engine.call(Rescue { kind, scope })?;
         for one in &rescued {
-            tracing::debug!(kind = one.kind.name, id = %one.id, worker = one.worker, "freed");
+            panics::log_catching_panics(
+                || tracing::debug!(kind = one.kind.name, id = %one.id, worker = one.worker, "freed"),
+            );
         }
         Ok(rescued)
     }
@@ -309,8 +314,8 @@ impl Tracker {
         utc(self.shared.engine.now())
     }
 
-    /// Returns a number that rises with every commit that changed something, in any process: look at it to see whether a new look
-    /// at the file is worthwhile.
+    /// Returns a number that rises with every commit that changed something, in any process: compare it to see whether the
+    /// file has changed.
     ///
     /// # Errors
     /// The file cannot be read.

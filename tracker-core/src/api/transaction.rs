@@ -1,5 +1,6 @@
 //! `Transaction` is the user's own transaction, with the calls that may run inside it. Made by `Tracker::transaction`,
-//! `Execution::succeed_with` and `api/store`, used by users, `api/redb_store` and `tracker-postgres`; runs user code, and writes through `Writer`.
+//! `Execution::succeed_with` and `api/store`, used by users, `api/redb_store` and `tracker-postgres`; runs the closure
+//! of `update` and the encoding of tasks, which are user code, and writes through `Writer`.
 
 use std::{
     fmt,
@@ -35,7 +36,7 @@ pub struct Transaction<'a, 't> {
     ended: &'a mut EndedExecution,
     /// The tasks that succeed in this transaction.
     ended_tasks: Vec<TaskRef>,
-    /// Tasks that a submit found unchanged.
+    /// Tasks that a submit found unchanged: the transaction cannot end one of them.
     existing: Vec<Submitted>,
 }
 
@@ -58,7 +59,7 @@ impl<'a, 't> Transaction<'a, 't> {
         Self { shared, writer, source, ended, ended_tasks: Vec::new(), existing: Vec::new() }
     }
 
-    /// The transaction that ends with the success of this task.
+    /// The transaction ends with the success of this task.
     pub(crate) fn within(mut self, task: TaskRef) -> Self {
         self.ended_tasks.push(task);
         self
@@ -121,7 +122,7 @@ impl<'a, 't> Transaction<'a, 't> {
         Ok(Batch::new(self.shared, number, label))
     }
 
-    /// Seals a batch, as [`Batch::seal`] does. The batch ends, if it does, when the transaction commits.
+    /// Seals a batch, as [`Batch::seal`] does. If this ends the batch, it ends when the transaction commits.
     ///
     /// # Errors
     /// As [`Batch::seal`].
@@ -207,7 +208,7 @@ impl<'a, 't> Transaction<'a, 't> {
     /// # Errors
     /// - [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another worker has the task, or the attempt has ended.
     /// - [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the changed task cannot be stored (its id was changed, it is too
-    ///   large, or it cannot be serialized), or if the transaction submits the task itself, without effect.
+    ///   large, or it cannot be serialized), or if the transaction also submits this task, which exists.
     /// - [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if another task has a unique key of the changed task.
     pub fn succeed<T: TrackedTask>(&mut self, execution: &mut crate::Execution<T>) -> Result<()> {
         let (task, _, _) = execution.owned();

@@ -1,5 +1,5 @@
-//! Decides the work of a slot that is assigned to one kind: which task it starts, which claim it makes, and when the assignment ends.
-//! Called by `Dispatcher::step`; pure.
+//! Decides the work of a slot that is assigned to one kind: which task it starts, which claim it makes, and when the assignment ends. Also applies
+//! the answers of claims and the ends of handlers. Called by `Dispatcher::step`; pure.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         let assignment = self.slots[slot].assignment.as_mut()?;
         let (kind, mode) = (assignment.kind, assignment.mode);
         if assignment.found.is_none() && mode != Mode::Isolated && self.kinds[kind].empty == Some(stamp) {
-            // Another slot has found nothing since the last change.
+            // Another slot has found nothing, and the tasks have not changed since.
             assignment.found = Some(Idle::default());
         }
         match mode {
@@ -82,7 +82,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             if self.stopping {
                 return Some(self.release_ready(kind));
             }
-            // A crash repeats at most this many handlers.
+            // A crash repeats handlers that run, or have ended and are not stored: at most this many.
             if self.running + self.unstored < self.bounds.prefetch.max(self.bounds.slots)
                 && let Some(task) = queue.pop()
             {
@@ -112,16 +112,16 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
     }
 
-    /// Whether slots may claim further tasks of the kind for any slot.
+    /// Whether the pool may claim further tasks of the kind that any of its slots may start.
     fn may_claim(&self, kind: usize) -> bool {
         !self.stopping && !self.isolation && !self.kinds[kind].limited
     }
 
-    /// Number of tasks that may be claimed now for any slot. A finished handler does not count: its outcome is committed before the next claim.
+    /// Number of tasks that may be claimed now for any slot. A slot whose outcome is queued counts as free: the outcome is committed before the claim.
     fn free_capacity(&self, kind: usize) -> usize {
         let claimed = self.kinds[kind].ready_or_requested();
         if self.share() == 0 && claimed > 0 {
-            // Those that are not claimed for go with the next claim.
+            // Slots that the claim on its way does not serve wait for the next one.
             return 0;
         }
         let is_idle = |slot: &&Slot<T>| {
@@ -192,7 +192,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         claim
     }
 
-    /// A claim that takes no task: whether one could start, if the start conditions did not forbid it until `at`.
+    /// A claim that takes no task, but tells whether one could start, although the start conditions forbid it until `at`.
     fn look_for_slot(&mut self, slot: usize, kind: usize, signal: u64, at: Micros) -> ClaimRequest {
         let claim = self.claim_for_slot(slot, kind, signal, false);
         let look = ClaimRequest { most: 0, begin: 0, not_before: Some(at), ..claim };
@@ -214,10 +214,11 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
     }
 
+    /// A claim is answered: its tasks are ready, or belong to its slot.
     pub(super) fn claimed(&mut self, claim: &ClaimRequest, found: Found<T>) {
         self.watch.note_progress();
         self.end_claim(claim);
-        // The claim saw every outcome that is stored, its own included, unless another was stored since the claim was made.
+        // The claim saw every outcome that is stored, its own included, if no other was stored after it was made.
         let is_current = claim.stamp.stored == self.stored;
         self.stored += u64::from(claim.stores);
         let Found { mut tasks, mut idle, isolated_waits, is_cut, limited } = found;
@@ -241,7 +242,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 assignment.task = task;
             }
         } else {
-            // Cut claims find more when some of these have started.
+            // A claim that is cut by its bytes finds more when some of these have started.
             let may_find_more = is_cut && !tasks.is_empty();
             queue.exhausted_at = (tasks.len() < claim.most && !may_find_more).then_some(claim.stamp.signal);
             let claimed_tasks = tasks.len();
@@ -251,13 +252,14 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
     }
 
+    /// A handler has returned: how its outcome is stored, and the claim that goes with it.
     pub(super) fn finished(&mut self, slot: usize, signal: u64, took: Option<Duration>, stores: bool) -> Action<T> {
         self.measure(took);
         let Some(Assignment { kind, mode, started, .. }) = self.slots[slot].assignment else { return Action::Continue };
         let is_shared = mode == Mode::Shared || (mode == Mode::Synchronous && self.is_shared(kind));
         if is_shared {
             self.set_mode(slot, Mode::Shared);
-            // The handler keeps its place until the slot is free, so that a claim that takes the place comes after the outcome.
+            // The handler counts as running until the slot is free, so that a claim in its place comes after the outcome.
             self.queued(kind, usize::from(stores));
             return Action::Store(Storing::Queued { kind, gathers: self.has_short_handlers() });
         }
@@ -270,7 +272,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         Action::Store(Storing::Synchronous { claim })
     }
 
-    /// A handler has left its place: its outcome is queued, or its task could not be decoded.
+    /// A handler no longer counts as running: its outcome is queued, or its task could not be decoded.
     pub(super) fn end_handler(&mut self, slot: usize) {
         let Some(kind) = self.slots[slot].running.take() else { return };
         self.kinds[kind].running -= 1;
@@ -280,6 +282,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
     }
 
+    /// Notes how long a handler has taken. Slots that stop sharing claims are woken to claim for themselves.
     pub(super) fn measure(&mut self, took: Option<Duration>) {
         let shared = self.shares_claims();
         self.handler_times.add(took);

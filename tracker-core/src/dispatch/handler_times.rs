@@ -1,4 +1,5 @@
-//! `HandlerTimes` keeps how long the last handlers of a pool have taken, and decides whether they are short. Used by `Dispatcher`; pure.
+//! `HandlerTimes` keeps how long the last handlers of a pool have taken, and decides whether they are short, whether one slot
+//! claims for all, and how many slots some tasks keep busy. Used by `Dispatcher`; pure.
 
 use std::time::Duration;
 

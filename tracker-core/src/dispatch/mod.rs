@@ -42,9 +42,10 @@
 //!
 //! # Short handlers
 //!
-//! A thread runs a short handler faster than another wakes up. So while handlers are short, slots are woken only for a part of what there is to do, and
-//! without prefetch one slot claims for all that wait ([`Mode::Shared`]). `handler_times` decides what is short. A handler that takes longer than its
-//! predecessors would hold back what the others could do: the driver reports passed time each millisecond then ([`Wake::watch`]).
+//! A thread runs a short handler faster than another wakes up. So in a pool of one kind, while handlers are short, slots are woken only for a part of
+//! what there is to do, and without prefetch one slot claims for all that wait ([`Mode::Shared`]). `handler_times` decides what is short.
+//! A handler that takes longer than its predecessors would hold back what the others could do: the driver reports passed time each millisecond
+//! then ([`Wake::watch`]).
 //!
 //! `tests/` explores every order of events on small pools and checks these.
 

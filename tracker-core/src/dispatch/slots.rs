@@ -24,7 +24,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         numbers
     }
 
-    /// Whether the pool is stopped, or a slot has found that no task is left.
+    /// Whether no further slot opens: the pool is stopped, or a slot has found that no task is left.
     pub(crate) fn is_ending(&self) -> bool {
         self.stopping || self.ended
     }
@@ -34,6 +34,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.is_ending() && self.open == 0
     }
 
+    /// Sets the number of slots. Those that are too many exit once they are free, and the driver opens those that are missing.
     pub(super) fn resize(&mut self, slots: usize) {
         self.bounds.slots = slots;
         self.wake_all();
@@ -46,12 +47,13 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.open > self.bounds.slots
     }
 
-    /// Whether a slot that is free starts nothing more.
+    /// Whether a free slot exits, and starts nothing more.
     pub(super) fn is_leaving(&self) -> bool {
         self.stopping || self.has_surplus()
     }
 
-    /// The last slot, and each slot after a stop: releases tasks that have not started, and exits when all outcomes are stored.
+    /// The last open slot of a pool that shrinks to none, and each slot after a stop: releases tasks that have not started, and exits when all
+    /// outcomes are stored.
     pub(super) fn exit_when_stored(&mut self, slot: usize, may_wait: bool) -> Action<T> {
         if let Some(kind) = self.kinds.iter().position(KindQueue::has_ready) {
             return self.release_ready(kind);
@@ -70,7 +72,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.wake.driver |= self.is_over();
     }
 
-    /// A slot has ended by an error or a panic, or its thread was refused.
+    /// A slot has ended by an error or a panic, or the system has refused its thread.
     pub(super) fn abandon(&mut self, slot: usize) {
         if std::mem::take(&mut self.slots[slot].waits) {
             self.waiting -= 1;

@@ -1,9 +1,9 @@
-//! Decides which slots an input wakes beside its own: those that wait for the pool, and those that sleep until the file changes. Called by
-//! `Dispatcher::step`; pure.
+//! Decides which other slots are woken after an input, those that wait for the pool and those that sleep until the file changes, and whether the driver
+//! reports passed time. Called by `Dispatcher::step`; pure.
 
 use super::{ClaimedTask, Dispatcher, Waiting};
 
-/// Whether the driver reports each short while that time has passed, since slots wait that were not woken for all there is to do.
+/// Whether the driver reports passed time each millisecond, because there is more to do than slots were woken for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Watch {
     #[default]
@@ -35,7 +35,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         }
     }
 
-    /// A handler may start, or a claim may be made. One slot can use it. Waking all slots for each would cost more than short handlers do.
+    /// A handler may start, or a claim may be made. One woken slot is enough: waking all of them each time would take longer than a short handler.
     pub(super) fn wake_for_capacity(&mut self, kind: usize) {
         if self.affects_all_slots(kind) {
             self.wake_all();
@@ -61,13 +61,13 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.wake_some(wanted.min(self.waiting));
     }
 
-    /// An answer has come that no slot has waited for. If no slot works on a kind, one that sleeps looks again, or ends the pool.
+    /// A queued outcome or claim is answered. If no slot works on a kind, those that sleep claim again, or end the pool if nothing is left.
     pub(super) fn wake_if_unassigned(&mut self) {
         self.wake.sleeping |= self.assigned == 0;
     }
 
-    /// Has the driver report soon that time has passed, if slots are not woken for all there is to do: the handler that the others wait behind
-    /// may turn out to be long.
+    /// Has the driver report soon that time has passed, if slots are not woken for all there is to do: a running handler may take longer than
+    /// expected, and the slots that wait could work meanwhile.
     pub(super) fn watch(&mut self) {
         if self.has_short_handlers() && self.watch == Watch::Off {
             self.watch = Watch::Progress;
@@ -94,8 +94,8 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.waiting < self.kinds[kind].assigned
     }
 
-    /// Whether a change of the kind concerns every slot: nothing is there or on its way any more, each slot is to claim for itself, or there are
-    /// several kinds, so that a single slot that is woken may have no use for it.
+    /// Whether a change of the kind concerns every slot: no task is ready or requested and no outcome is unanswered, each slot claims for itself, or
+    /// there are several kinds, so that a single slot that is woken may have no use for it.
     fn affects_all_slots(&self, kind: usize) -> bool {
         let claims_alone = self.share() == 0 && !self.shares_claims();
         self.stopping || self.kinds.len() > 1 || self.isolation || claims_alone || self.kinds[kind].is_quiescent()

@@ -1,5 +1,6 @@
 //! Runs the background thread, which commits actions without a waiting caller. When the queue is idle, it commits with quick repair, which makes
-//! the next open fast, and applies the retention. Started and stopped by `Engine`.
+//! the next open fast, and applies the retention. Answers the actions that it commits and calls log
+//! subscribers, which may run user code. Started and stopped by `Engine`.
 
 use std::{sync::Arc, thread, thread::JoinHandle};
 

@@ -1,5 +1,5 @@
 //! Queues the actions of callers, and waits for their commit or leaves it to another thread; a caller that waits may lead. Called by `api`,
-//! `worker` and other files of `engine`; refuses calls that would wait for their own thread.
+//! `worker` and other files of `engine`; refuses calls that would wait for their own thread, and changes of a file that is open for reading.
 
 use super::{
     Action, Claimed, Engine, FinishTask, leading,

@@ -1,5 +1,6 @@
-//! Tells the time of an engine: that of the store, or that of a clock of this process, which is never before the time of the file. Called
-//! by `engine` at opens and writes, and by `api` and `worker`; reads the clock and the file state.
+//! Tells the time of an engine: that of the store, or that of a clock of this process, which at opens and writes is never before the time of the
+//! file. Also refuses to open a shared file or store for writing while its tasks are moved. Called by `engine` at opens and writes, and by `api`
+//! and `worker`; reads the clock, which may be the user's, and the file state.
 
 use super::{Engine, database::store_time};
 use crate::{

@@ -1,6 +1,6 @@
 //! Queues the actions that wait for a commit, and chooses their leader: a caller or the background thread. A relaxed action has no waiting caller.
-//! Used by `engine/calls`, `group_commit`, `background`, `deferred` and `user_transaction`. In memory, behind a lock; threads wait and are woken
-//! here.
+//! Also decides how long a leader gathers callers, and when the background thread does idle work. Used by `engine/calls`, `group_commit`,
+//! `background`, `deferred` and `user_transaction`. In memory, behind a lock; threads wait and are woken here, and the wakers of futures are called.
 
 use std::{collections::VecDeque, sync::PoisonError, time::Duration};
 

@@ -1,5 +1,6 @@
 //! Queues deferred calls without waiting, in the order of the calls. Single actions go to the commit queue at once. Work that needs several
-//! commits runs on a thread of its own, and later calls are held in memory, behind a lock, until it has ended. Called by `api/deferred`.
+//! commits, which can be user code, runs on a thread of its own, and later calls are held in memory, behind a lock, until it has ended. Called by
+//! `api/deferred`.
 
 use std::{
     any::Any,

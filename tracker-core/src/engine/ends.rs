@@ -1,6 +1,6 @@
 //! Publishes ends of tasks after their commit: wakes the calls that wait for one task, and hands tasks that were given up to the callbacks of
 //! their kinds, which run on a `JobThread`. Called by `api/tasks/ends`, which registers, and by `engine/group_commit`, which publishes the `Ends`
-//! that `engine/writer` has gathered. In memory, behind locks.
+//! that `engine/writer` has gathered. In memory, behind locks; registering a callback starts the thread, and `clear` drops callbacks.
 
 use std::{
     collections::HashMap,

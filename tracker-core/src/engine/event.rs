@@ -1,5 +1,6 @@
 //! Defines the public events of tasks, kinds and batches, and `CommitEvent`, the form in which a commit hands them to subscriptions. Made
-//! by `engine/writer/effects`; read by `engine/subscription`, `api/live` and users. Plain data.
+//! by `engine/writer/effects`; read by `engine/subscription`, `api/live` and users. Plain data, and `EventFilter`, which decides which events a
+//! subscription gets.
 
 use std::{collections::HashSet, sync::Arc};
 

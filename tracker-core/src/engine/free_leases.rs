@@ -1,5 +1,5 @@
 //! `free_leases` ends the leases of processes that are gone, in a file or a store that no tracker has open. Called by
-//! `maintenance/move_tasks` before it copies; writes in commits of bounded size.
+//! `maintenance/move_tasks` before it copies; reads the user's clock, and writes in one commit.
 
 use std::sync::Arc;
 

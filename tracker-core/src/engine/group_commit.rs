@@ -1,6 +1,6 @@
-//! Runs the queued actions in one transaction, commits it, publishes the effects and answers the callers, on the thread of the leader. Called by
-//! `engine/calls`, `background`, `retention`, `user_transaction`, `api/store`, and by `Engine` when it closes; reads and writes the database,
-//! and calls log subscribers and wakers.
+//! Runs the queued actions in one transaction on the thread of the leader, or each in its own if that one is rolled back. Commits, publishes the
+//! effects and answers the callers. Called by `engine/calls`, `background`, `retention`, `user_transaction`, `api/store`, and by `Engine` when it
+//! closes; reads and writes the database, and calls user code: transactions, clocks, log subscribers, metrics recorders and wakers.
 
 use std::{
     sync::{

@@ -1,5 +1,6 @@
-//! `JobThread` runs jobs one after the other on a thread, so that none of them runs on a committing thread. `Engine` owns two: one for the
-//! callbacks of `engine/ends`, one for the deferred calls of `engine/deferred`. Started by the first call that needs it; runs user code.
+//! `JobThread` runs jobs one after the other on a thread, so that none of them runs on a committing thread; once it is closed, a job runs on the
+//! thread that pushes it. `Engine` owns two: one for the callbacks of `engine/ends`, one for the deferred calls of `engine/deferred`. Started by the
+//! first call that needs it; runs user code.
 
 use std::{
     collections::VecDeque,

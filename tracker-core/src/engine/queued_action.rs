@@ -1,5 +1,6 @@
-//! Defines the entries of the commit queue: an action, and where its answer goes (a waiting thread, a callback, or nowhere). Made by
-//! `engine/calls`, `deferred`, `user_transaction` and `group_commit`, kept by `commit_queue`, run and answered by `group_commit`.
+//! Defines the entries of the commit queue: an action, where its answer goes (a waiting thread, a callback, or nowhere), and whether its error
+//! rolls the transaction back. Made by `engine/calls`, `deferred`, `user_transaction` and `group_commit`, kept by `commit_queue`, run and answered
+//! by `group_commit`. Threads wait here for their answers or for the lead.
 
 use std::sync::{Arc, PoisonError};
 

@@ -1,5 +1,6 @@
 //! `Signal` is a number that threads and futures wait on until it rises. Used by `engine`, `worker`, `api/schedule`, `api/tasks/ends` and
-//! `api/shutdown`; `api/port` waits for it on a thread or in a future. In memory, behind a lock; calls the wakers of futures.
+//! `api/shutdown`; `api/port` waits for it on a thread or in a future. In memory, behind a lock; calls the wakers of futures, and `Clock::on_set` of
+//! the user's clock.
 
 use std::{
     sync::{

@@ -1,5 +1,5 @@
-//! `Tracker::backup` copies a file that is in use. Called by users and `tracker-cli`; flushes the tracker, reads the open file, and writes only
-//! the copy.
+//! `Tracker::backup` copies a file that is in use, and raises the next fence of the copy. Called by users and `tracker-cli`; flushes the tracker,
+//! reads the open file, and writes only the copy.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
 //! Returns the time that a file has reached, and repairs it if a wrong clock set it ahead. Called by users and `tracker-cli`, and the first by
-//! `tracker-web`; reads an open tracker. The repair opens the file without an engine, and writes it in one commit.
+//! `tracker-web`; reads an open tracker. The repair opens the file without an engine, and writes it in one commit. Both call the user's clock.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -11,6 +11,7 @@ use crate::{
     engine::{FileDatabase, Retimed, repair_time},
     model::{
         error::{Error, ErrorKind, Result},
+        panics::catch_panic,
         task::TaskKey,
         time::{Clock, micros_at, utc},
     },
@@ -78,7 +79,7 @@ impl Tracker {
     pub fn file_time(&self) -> Result<FileTime> {
         let engine = &self.shared.engine;
         let stored = engine.read(|rows| Ok(rows.file_state()?.clock_floor))?;
-        Ok(FileTime { stored: utc(stored), clock: engine.time().clock().now().wall })
+        Ok(FileTime { stored: utc(stored), clock: wall_time(&**engine.time().clock())? })
     }
 }
 
@@ -119,6 +120,11 @@ impl Options {
     }
 }
 
+/// The time of a clock, which may be the user's.
+fn wall_time(clock: &dyn Clock) -> Result<DateTime<Utc>> {
+    catch_panic(|| clock.now().wall).map_err(|panic| Error::invalid(format!("the clock panicked: {panic}")))
+}
+
 fn repair(path: &Path, options: FileOptions, patience: Duration, clock: &Arc<dyn Clock>) -> Result<TimeRepair> {
     if !path.exists() {
         return Err(Error::new(ErrorKind::Io, format!("{}: there is no file here; check the path", path.display())));
@@ -126,7 +132,7 @@ fn repair(path: &Path, options: FileOptions, patience: Duration, clock: &Arc<dyn
     // Opened exclusively, so that every lease but those of tickets is one of a dead process, and no other process has a time in memory.
     let options = FileOptions { sharing: Sharing::Exclusive, ..options };
     let database = FileDatabase::open(Location::Path(path.to_owned()), options, false, patience)?;
-    let now = micros_at(clock.now().wall);
+    let now = micros_at(wall_time(&**clock)?);
     let repaired = repair_time(&database, now);
     database.close()?;
     let Retimed { before, after, tasks, redated } = repaired?;

@@ -14,7 +14,7 @@ const PAYLOAD: usize = 16 << 20;
 
 /// The longest error text, cause, debug form, note, reason, message: 16 KiB. Longer ones are cut.
 pub(crate) const TEXT: usize = 16 << 10;
-/// The longest name of a worker or a metric. Longer ones are cut.
+/// The longest name of a worker or a metric, which are cut, and of a schedule or a resource.
 pub(crate) const NAME: usize = 128;
 /// How many causes, notes and metrics an attempt keeps.
 pub(crate) const MANY: usize = 100;
@@ -39,6 +39,15 @@ pub(crate) fn check_id(id: &TaskKey) -> Result<()> {
 /// Refuses throttle keys that are empty or too long.
 pub(crate) fn check_throttle_key(key: &TaskKey) -> Result<()> {
     check_key("the throttle key", key)
+}
+
+/// Refuses names of schedules that are empty or too long.
+#[cfg(feature = "json")]
+pub(crate) fn check_schedule_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > NAME {
+        return Err(Error::invalid(format!("the schedule's name {name:?} must have 1 to {NAME} bytes")));
+    }
+    Ok(())
 }
 
 fn check_key(what: &str, key: &TaskKey) -> Result<()> {

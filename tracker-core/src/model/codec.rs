@@ -1,6 +1,6 @@
 //! Encodes a task as its stored payload, MessagePack with field names, and decodes it again, so that structs can change and tools can look inside.
-//! Called by `api`, `portable/payload` and `model/payload`. Runs user code: the type's `Deserialize`, migrations and payload codecs guarded,
-//! `Serialize` unguarded. Touches no row.
+//! Called by `api`, `portable/payload` and `model/payload`. Runs user code: payload codecs, and a task's `Deserialize` and migrations, guarded;
+//! `Serialize`, ids and key values of a task that is encoded, and the `Deserialize` of `read`, unguarded. Touches no row.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -1,5 +1,5 @@
 //! Makes a stored `Failure` from an error or a panic. Called by `api/execution`, `api/handler`, `api/tasks/run` and `worker`; runs user
-//! code (`Debug`), guarded.
+//! code (`Display`, `Debug` and `source`), guarded.
 
 use std::error::Error as StdError;
 

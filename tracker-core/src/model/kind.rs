@@ -1,5 +1,6 @@
-//! `Kind` is the definition of a kind, checked when it is made of a `KindSpec`, the form that the user's type gives. Used by `model/bounds`,
-//! `storage`, `engine`, `api`, `worker`, `portable` and `maintenance`; plain data.
+//! `Kind` is the definition of a kind, made of a `KindSpec`, the checked form that the user's type gives. It also decides whether limits of the
+//! kind have room. Used by `model/bounds`, `storage`, `engine`, `api`, `worker`, `portable` and `maintenance`; runs the type's `policy`, and touches
+//! no row.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! Models a task and its transitions: status graphs, ids, policies, times, errors, and the pure transition rules. Used by all other folders.
-//! Touches no file and starts no thread; only `time` reads a clock, and `codec`, `task/fingerprint` and `user_code` run code of the user.
+//! Touches no file and starts no thread; only `time` reads a clock. Several files run code of the user, such as `codec`, `kind`, `payload`,
+//! `task/fingerprint`, `time` and `user_code`.
 
 pub(crate) mod bounds;
 pub(crate) mod codec;

@@ -11,7 +11,7 @@ use super::{
     task::{Need, NeededAmount, TaskRef, amount_of_value},
 };
 
-/// Number of later tasks that may start before a task that does not fit.
+/// How many later tasks may overtake a task that does not fit.
 pub(crate) const MAX_OVERTAKES: u32 = 16;
 
 /// The budget of a resource, and how much of it the tasks in progress use.
@@ -39,11 +39,11 @@ pub(crate) struct Overtaken {
 /// The choice among the due tasks of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StartChoice {
-    /// The task starts. `overtaken` replaces the stored one.
+    /// The task starts. `overtaken` is stored in place of the last one.
     Start { task: TaskRef, overtaken: Option<Overtaken> },
-    /// A task waits until a running task ends.
+    /// A due task does not fit now, and nothing starts until a running task ends.
     Wait,
-    /// No task is due, except for tasks that exceed a budget.
+    /// No task is due, or all that are exceed a budget.
     Nothing,
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn choose_start(
 }
 
 impl Candidate {
-    /// The number of the first need that exceeds the budget of its resource.
+    /// The position of the first need that exceeds the budget of its resource.
     pub(crate) fn exceeded(&self, resources: &[ResourceUse]) -> Option<usize> {
         let exceeds = |(amount, resource): (&u64, &ResourceUse)| resource.budget.is_some_and(|budget| *amount > budget);
         self.amounts.iter().zip(resources).position(exceeds)
@@ -112,7 +112,7 @@ impl LackingResource {
         Some(Self { resource, amount: *candidate.amounts.get(number)?, in_use, budget: budget? })
     }
 
-    /// Whether the task never starts.
+    /// Whether the task cannot start with this budget.
     pub(crate) fn exceeds_budget(&self) -> bool {
         self.amount > self.budget
     }
@@ -159,7 +159,7 @@ impl Kind {
         !self.policy.needs.is_empty()
     }
 
-    /// The amounts of a task, one per need, from its encoded indexes.
+    /// The amounts of a task, one per need, from the encoded values of its indexes.
     pub(crate) fn amounts<'k>(&'k self, indexes: &'k [Vec<u8>]) -> impl Iterator<Item = u64> + 'k {
         self.policy.needs.iter().map(move |need| match &need.amount {
             NeededAmount::Fixed(amount) => *amount,

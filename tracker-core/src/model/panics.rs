@@ -1,5 +1,5 @@
-//! `catch_panic` and `log_catching_panics` call foreign code, such as a clock, a deserializer or a log subscriber, and turn its panic into an
-//! error. Called by `model`, `storage/file`, `engine`, `api` and `worker`; touches no row and no file.
+//! `catch_panic` and `log_catching_panics` call foreign code, such as a clock, a deserializer or a log subscriber. The first returns its panic as an
+//! error, the second drops it. Called by `model`, `storage/file`, `engine`, `api` and `worker`; touches no row and no file.
 
 use std::{
     any::Any,

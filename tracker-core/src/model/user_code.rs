@@ -1,8 +1,8 @@
 //! `guarded` runs user code of an attempt, and returns its panic as a `Failure`. Called by `api/handler`, `api/asynchronous/attempt` and
 //! `model/failure`; touches no row.
 //!
-//! An attempt calls user code in many places: the handler, the `Display`, `Debug` and `source` of its error, the `Serialize` of
-//! the task, and the `Drop` of each of these. A panic in any of them is the failure of the attempt, and must not end the thread.
+//! An attempt calls user code in many places, such as the handler, the `Display`, `Debug` and `source` of its error, the `Serialize` of
+//! the task, and the `Drop` of each of these. A panic in them fails an attempt whose end is not stored yet, and must not end the thread.
 
 use std::{
     error::Error as StdError,

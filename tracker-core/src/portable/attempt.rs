@@ -1,4 +1,5 @@
-//! Converts attempts to JSON and back. Called by `task` and `imported_task`; pure.
+//! Converts attempts to JSON and back. Called by `task` and `imported_task`; pure, except that `cut_texts` runs the user's function of
+//! `Options::redact`.
 
 use serde::{Deserialize, Serialize};
 

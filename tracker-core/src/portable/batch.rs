@@ -1,5 +1,5 @@
 //! Converts batches, with their counters and follow-up, to JSON and back. Called by `line`, `export` and `import`; `put` runs the code of open
-//! types for a follow-up, and writes through `Writer`.
+//! types for a follow-up and the user's function of `Options::redact`, and writes through `Writer`.
 
 use std::{collections::BTreeMap, sync::Arc};
 

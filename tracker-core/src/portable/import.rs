@@ -1,5 +1,5 @@
-//! Imports JSON lines. Called by users, `tracker-cli` and `api/live/server`; writes through `Engine`, and reports each line that it
-//! refuses.
+//! Imports JSON lines. Called by users, `tracker-cli` and `api/live/server`; reads the user's `Read`, and writes through `Engine` in user
+//! transactions, which run the code of open types. Ends at the first refused line, or counts the refused lines and reports the first 100.
 
 use std::{
     collections::VecDeque,
@@ -258,7 +258,7 @@ fn put(
             held.wake(&awaited);
             Ok(Put::Batch { new })
         }
-        PortableLine::Schedule(line) => line.put(writer).map(|new| Put::Schedule { new }),
+        PortableLine::Schedule(line) => line.put(writer, shared).map(|new| Put::Schedule { new }),
         PortableLine::Throttle(line) => line.put(writer).map(|()| Put::Nothing),
         PortableLine::Budget(line) => line.put(writer).map(|()| Put::Nothing),
         PortableLine::Seal(line) => line.put(writer).map(|()| Put::Nothing),

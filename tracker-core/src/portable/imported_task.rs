@@ -1,5 +1,5 @@
 //! `ImportedTask` is a task of an import, checked before it is stored. Used by `import`; `batch` uses its check of ids. Runs the code of open
-//! types, and writes through `Writer`.
+//! types and the user's function of `Options::redact`, and writes through `Writer`.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Converts payloads to JSON and back, with the keys that the file derives from them. Called by `task`, `batch` and `imported_task`; runs
-//! the code of open types, and touches no row.
+//! Converts payloads to JSON and back, with the keys that the file derives from them, and guesses missing keys if no type is open. Called by
+//! `task`, `batch` and `imported_task`; runs the code of open types, and touches no row.
 
 use std::collections::BTreeMap;
 

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::timestamp::Timestamp;
 use crate::{
+    api::shared::Shared,
     engine::Writer,
     model::{
+        bounds::{TEXT, check_schedule_name},
         error::{Error, Result},
         kinds::Kinds,
         schedule::{
@@ -96,6 +98,17 @@ fn micros(stamps: Vec<Timestamp>) -> Vec<Micros> {
     stamps.into_iter().map(|stamp| stamp.0).collect()
 }
 
+#[cfg(feature = "schedules")]
+fn checked(definition: Definition) -> Result<Definition> {
+    crate::model::schedule::definition::Schedule::from_outside(definition).checked_definition()
+}
+
+/// A program without schedules cannot read cron expressions.
+#[cfg(not(feature = "schedules"))]
+fn checked(definition: Definition) -> Result<Definition> {
+    definition.check_ranges().map(|()| definition)
+}
+
 impl PortableSchedule {
     pub(super) fn of(kinds: &Kinds, name: String, row: ScheduleRow) -> Self {
         let Definition { timing, jitter, catch_up, overlap } = row.definition;
@@ -134,8 +147,9 @@ impl PortableSchedule {
     }
 
     /// Stores the schedule, unless the file has one of this name. Returns whether it is new.
-    pub(super) fn put(self, writer: &mut Writer<'_>) -> Result<bool> {
+    pub(super) fn put(self, writer: &mut Writer<'_>, shared: &Shared) -> Result<bool> {
         let name = self.add_schedule.clone();
+        check_schedule_name(&name)?;
         let kind = writer.kinds().find(|kind| kind.name == self.kind);
         let kind = kind.ok_or_else(|| {
             let what =
@@ -145,19 +159,17 @@ impl PortableSchedule {
         if writer.rows().schedule(&name)?.is_some() {
             return Ok(false);
         }
-        let row =
-            self.row(kind.id, writer.now()).map_err(|what| Error::invalid(format!("the schedule {name:?}: {what}")))?;
+        let row = self
+            .row(kind.id, writer.now(), shared)
+            .map_err(|error| Error::invalid(format!("the schedule {name:?}: {error}")))?;
         writer.put_schedule(&name, &row)?;
         Ok(true)
     }
 
-    fn row(self, kind: u32, now: Micros) -> Result<ScheduleRow, String> {
+    fn row(self, kind: u32, now: Micros, shared: &Shared) -> Result<ScheduleRow> {
         let timing = match self.timing {
             PortableTiming::Cron { expression, time_zone } => Timing::Cron { expression, zone: time_zone },
-            PortableTiming::EveryUs(period @ 1..) => Timing::Every(period),
-            PortableTiming::EveryUs(period) => {
-                return Err(format!("its interval is {period}: expected at least 1 microsecond"));
-            }
+            PortableTiming::EveryUs(period) => Timing::Every(period),
             PortableTiming::Dates(dates) => {
                 let mut dates = micros(dates);
                 dates.sort_unstable();
@@ -168,21 +180,19 @@ impl PortableSchedule {
         let catch_up = match self.catch_up {
             PortableCatchUp::Skip => CatchUp::Skip,
             PortableCatchUp::Latest => CatchUp::Latest,
-            PortableCatchUp::All(max) if (1..=OCCURRENCES).contains(&(max as usize)) => CatchUp::All { max },
-            PortableCatchUp::All(max) => {
-                return Err(format!("it catches up {max} occurrences: expected 1 to {OCCURRENCES}"));
-            }
+            PortableCatchUp::All(max) => CatchUp::All { max },
         };
         let overlap = match self.overlap {
             PortableOverlap::Skip => Overlap::Skip,
             PortableOverlap::QueueOne => Overlap::QueueOne,
             PortableOverlap::CancelEarlier => Overlap::CancelEarlier,
         };
-        if self.jitter_us < 0 || self.recent.len() > OCCURRENCES || self.unfinished.len() > OCCURRENCES {
-            return Err(format!("its jitter is negative, or it lists more than {OCCURRENCES} occurrences"));
+        if self.recent.len() > OCCURRENCES || self.unfinished.len() > OCCURRENCES {
+            return Err(Error::invalid(format!("it lists more than {OCCURRENCES} occurrences")));
         }
         let anchor = self.since.map_or(now, |since| since.0.min(now));
         let definition = Definition { timing, jitter: self.jitter_us, catch_up, overlap };
+        let definition = checked(definition)?;
         let next = self.next.map_or(Some(now), |next| (next.0 != Micros::MAX).then_some(next.0));
         Ok(ScheduleRow {
             paused: self.paused,
@@ -192,7 +202,7 @@ impl PortableSchedule {
                 overlapped: self.overlapped,
                 failed: self.failed,
             },
-            last_error: self.last_error,
+            last_error: self.last_error.map(|error| shared.text(error, TEXT)),
             recent: micros(self.recent),
             unfinished: micros(self.unfinished),
             ..ScheduleRow::new(kind, definition, self.template, anchor, next)

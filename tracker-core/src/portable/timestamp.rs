@@ -1,4 +1,5 @@
-//! `Timestamp` converts times to JSON and back, and refuses numbers and texts that could mean two times. Used by most of `portable`; pure.
+//! `Timestamp` converts times to JSON and back, and refuses numbers and texts that could mean two times. `Timestamp::recorded` refuses times of past
+//! events that are more than a day ahead. Used by most of `portable`; pure.
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};

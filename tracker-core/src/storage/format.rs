@@ -1,5 +1,6 @@
-//! Writes the number of the format into a new file or store, or the mark of a move in its place, and checks it at each open. Called by
-//! `engine/database`, `engine/clock`, `Writer` and `maintenance/move_tasks`; reads and writes the rows `format` and `move` of `tracker.meta`.
+//! Writes the number of the format into a new store (`storage/tables` does so in a new file), or the mark of a move in its place. Checks it at
+//! each open, and before a write after the schema has changed. Called by `engine/database`, `engine/clock`, `Writer` and `maintenance/move_tasks`;
+//! reads and writes the rows `format` and `move` of `tracker.meta`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

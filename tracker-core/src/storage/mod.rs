@@ -1,6 +1,6 @@
 //! Reads and writes the redb file or a store: keys, row encodings, tables. No other folder knows the bytes of rows on disk. Called by `engine`,
-//! which reads and writes, by `api`, `portable` and `worker/heartbeats`, which read, and by `maintenance`. Touches the file and the tables of a
-//! transaction; decides nothing.
+//! which reads and writes, by `api`, `portable` and `worker/heartbeats`, which read, and by `maintenance`. Touches the file, also through the
+//! user's storage backend, and the tables of a transaction; decides no transition of a task.
 
 pub(crate) mod definitions;
 pub(crate) mod encoding;

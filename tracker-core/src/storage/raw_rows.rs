@@ -1,5 +1,6 @@
-//! Copies rows of any table as bytes, which are the same in a file and in a store. Called by `maintenance/move_tasks`, which copies and
-//! compares all rows; reads and writes the tables of its transactions.
+//! Copies rows of any table: values as bytes, which are the same in a file and in a store, and keys in the form of a store. Also derives the rows
+//! of ids and order of copied tasks. Called by `maintenance/move_tasks`, which copies and compares all rows; reads and writes the tables of its
+//! transactions.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -1,6 +1,6 @@
 //! `rows_of` is the only function that derives rows. All rows of the order, listing, key, batch and limit tables that belong to a task, but
-//! those of `tracker.head_lists`, follow from its kind, its header and the keys of its payload. Called by `storage`, `engine/writer/rebuild` and
-//! `maintenance/verify`; pure.
+//! those of `tracker.limit_heads` and `tracker.head_lists`, follow from its kind, its header and the keys of its payload. Called by `storage`,
+//! `engine/writer/rebuild` and `maintenance/verify`; pure.
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
-//! `Tables` opens the tables of a transaction when they are first needed, and reads and writes single rows. `Source` is the transaction
-//! itself: `Reading` or `Writing`, of a file or of a store. Used by `storage`, `engine`, `api`, `worker/heartbeats`, `portable` and
-//! `maintenance`.
+//! `Tables` opens the tables of a transaction when they are first needed, and reads and writes single rows; `init` creates those of a new file.
+//! `Source` is the transaction itself: `Reading` or `Writing`, of a file or of a store. Used by `storage`, `engine`, `api`, `worker/heartbeats`,
+//! `portable` and `maintenance`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

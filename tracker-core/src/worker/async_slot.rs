@@ -1,5 +1,6 @@
-//! Runs one slot of an async worker: performs the actions of the dispatcher, as `pool` and `kind_runner` do for a thread. Polled by
-//! `async_worker`; runs handlers, and acts through `Engine`.
+//! Runs one slot of an async worker: performs the actions of the dispatcher, as `pool` and `kind_runner` do for a thread, and drops the handler at
+//! its timeout and, by default, when its task is cancelled. Polled by `async_worker`; runs user code (handlers, start conditions, the encoding of
+//! payloads), and acts through `Engine`.
 
 use std::{
     convert::Infallible, error::Error as StdError, fmt, future::pending, sync::atomic::Ordering, time::Duration,

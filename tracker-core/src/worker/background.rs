@@ -1,5 +1,5 @@
-//! Starts a worker or pool on a thread of its own; `WorkerHandle` stops it, resizes it, and waits for its summary. Called by users; starts the
-//! thread, and touches no row itself.
+//! Starts a worker or pool on a thread of its own; `WorkerHandle` stops it, resizes it, and waits for its summary. Called by users; validates the
+//! settings, which calls the user's start conditions, starts the thread, and touches no row itself.
 
 use std::{error::Error as StdError, fmt, io, thread, time::Duration};
 

@@ -1,6 +1,7 @@
-//! `Heartbeats` renews the leases that a pool holds, passes on cancellations, and in pools of threads ends attempts at their timeout. Called at
-//! intervals by `threads` or `async_worker`; `shared_dispatcher`, `pool_state`, `kind_runner` and `async_slot` register and remove attempts.
-//! Keeps these behind locks, reads rows for cancellations of other processes, and writes through `Engine`.
+//! `Heartbeats` renews the leases that a pool holds, stores the start of longer handlers, passes on cancellations, and in pools of threads ends
+//! attempts at their timeout. Called at intervals by `threads` or `async_worker`; `shared_dispatcher`, `pool_state`, `kind_runner` and `async_slot`
+//! register and remove attempts. Keeps these behind locks, reads the user's clock and rows for cancellations of other processes,
+//! and writes through `Engine`.
 
 #[cfg(test)]
 mod tests;
@@ -65,9 +66,8 @@ impl Heartbeats {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers a task that was claimed. Its lease is renewed from now on.
-    pub(super) fn add_claimed(&self, shared: &Arc<Shared>, claimed: &Claimed) {
-        let now = shared.engine.time().monotonic();
+    /// Registers a task that was claimed at `now` of the monotonic clock. Its lease is renewed from then on.
+    pub(super) fn add_claimed(&self, shared: &Arc<Shared>, claimed: &Claimed, now: Duration) {
         let length = claimed.header.lease.as_ref().map_or(0, |lease| lease.length);
         let run = RunningAttempt {
             shared: shared.clone(),
@@ -97,7 +97,8 @@ impl Heartbeats {
         timeout: Option<Duration>,
     ) {
         if let Some(run) = self.lock().get_mut(&execution.fence()) {
-            (run.slot, run.began, run.timeout, run.start_unstored) = (Some(slot), run.now(), timeout, !start_stored);
+            (run.slot, run.began, run.timeout, run.start_unstored) =
+                (Some(slot), execution.begun(), timeout, !start_stored);
             let flag = execution.cancelled_flag();
             flag.fetch_or(run.cancelled.load(Ordering::Relaxed), Ordering::Relaxed);
             run.cancelled = flag;
@@ -137,9 +138,11 @@ impl Heartbeats {
         let runs = self.lock();
         // Of the attempts of a slot, the latest one runs. The outcomes of the others are being stored.
         let latest = |slot: &usize| {
-            runs.values().filter(|run| run.slot == Some(*slot)).max_by_key(|run| (run.began, run.owner.fence))
+            runs.values().filter(|run| run.slot == Some(*slot)).max_by_key(|run| (run.began, run.owner.fence)).cloned()
         };
-        slots.iter().filter_map(latest).map(RunningAttempt::handler).collect()
+        let latest: Vec<_> = slots.iter().filter_map(latest).collect();
+        drop(runs);
+        latest.iter().map(RunningAttempt::handler).collect()
     }
 
     /// The timeout of an attempt that was ended there. Its handler has returned, so that this is asked once: it forgets the attempt.

@@ -11,14 +11,14 @@ use std::{
 
 use crate::model::error::Result;
 
-/// Runs futures beside each other in one task, and polls only those that were woken. As a future it never ends: futures are added while it
+/// Runs futures concurrently in one task, and polls only those that were woken. As a future it never ends: futures are added while it
 /// runs.
 pub(super) struct Join<F> {
     futures: Vec<JoinState<F>>,
     /// The places of futures that have ended.
     free: Vec<usize>,
     woken: Arc<Woken>,
-    /// The errors of the futures that have ended, in their order.
+    /// The errors of the futures that have ended, in the order of their ends.
     errors: Vec<Result<()>>,
 }
 
@@ -73,7 +73,7 @@ impl<F: Future<Output = Result<()>>> Join<F> {
     }
 }
 
-// The futures are boxed, their results are never pinned.
+// Each future is in a box of its own, so `Join` may move.
 impl<F> Unpin for Join<F> {}
 
 impl<F: Future<Output = Result<()>>> Future for Join<F> {

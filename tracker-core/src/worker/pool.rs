@@ -1,5 +1,5 @@
 //! `WorkerPool` runs a pool of threads for tasks of several kinds: its options, and the loop of each thread. Called by users, `Worker::run`
-//! and `worker/background`; runs handlers, and acts through `Engine`.
+//! and `worker/background`; runs handlers and the user's start conditions, and acts through `Engine`.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 

@@ -1,6 +1,6 @@
 //! `PoolState` holds the parts that the slots of a pool share: settings, the dispatcher, start conditions, and the summary. Used by `pool`,
-//! `threads`, `kind_runner`, `async_worker` and `async_slot`. Counts attempts behind a lock; through `shared_dispatcher` it queues releases and
-//! the failures that replace refused outcomes.
+//! `threads`, `kind_runner`, `async_worker` and `async_slot`. Counts attempts behind a lock, and halts the pool after too many failures; through
+//! `shared_dispatcher` it queues releases and the failures that replace refused outcomes.
 
 use std::{
     iter::once,

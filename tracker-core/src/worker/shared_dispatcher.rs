@@ -223,9 +223,11 @@ impl SharedDispatcher {
 
     /// A claim is answered. The leases of its tasks are renewed from now on.
     pub(super) fn claimed(&self, shared: &Arc<Shared>, claim: ClaimRequest, claims: Claims, limited: bool) {
+        // The clock may be the user's: it is not read behind the lock.
+        let now = shared.engine.time().monotonic();
         let mut state = self.lock();
         for claimed in &claims.tasks {
-            self.heartbeats.add_claimed(shared, claimed);
+            self.heartbeats.add_claimed(shared, claimed, now);
         }
         if state.closed {
             drop(state);

@@ -1,5 +1,6 @@
-//! Drives a pool of threads: starts a thread for each slot, halts the pool if one panics, and joins them. Called by `pool`; `async_worker` uses
-//! `halt`. Calls the heartbeat on one more thread.
+//! Drives a pool of threads: starts a thread for each slot, and joins them. A panic outside an attempt halts the pool: no handler starts any more.
+//! Called by `pool`; `async_worker` uses `halt`. The threads run the user's handlers; one more thread renews leases, enforces timeouts, and reports to
+//! the dispatcher that time passes.
 
 use std::{
     any::Any,
@@ -17,7 +18,7 @@ use crate::model::{
     panics::{self, discard},
 };
 
-/// How long a slot that waits may miss what it could do, if slots are woken only for a part of it.
+/// How often passed time is reported while handlers are short, so that slots are left asleep although they could work.
 const WATCH: Duration = Duration::from_millis(1);
 
 /// Runs `work` on a thread for each slot that the pool opens, at the start and after each resize, and renews leases on one more. Returns
@@ -111,7 +112,7 @@ impl<'scope> Threads<'scope> {
     }
 }
 
-/// Starts a thread, before which `number` threads were started.
+/// Starts a thread. `number` threads were started before.
 fn spawn<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     settings: &Settings,

@@ -1,5 +1,5 @@
 //! `Async` is the port of async calls: it queues actions, and awaits their answers without a blocked thread. Called by the async form of
-//! each call in `api`, by `worker/async_slot` and `worker/heartbeats`; acts through `Engine`.
+//! each call in `api`, by `worker/async_slot` and `worker/heartbeats`; acts through `Engine`. `execution` decodes the payload, which is user code.
 
 use std::{sync::Arc, time::Duration};
 

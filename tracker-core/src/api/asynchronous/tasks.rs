@@ -12,12 +12,12 @@ use crate::{api::tasks::Tasks, model::task::TrackedTask};
 /// is given back at once.
 ///
 /// An [`AsyncExecution`](super::AsyncExecution) that is dropped without an outcome is given back as if it had not been claimed,
-/// since the cancellation of a future looks like a drop; so does an early return of your code. If it is dropped by a panic, the attempt
+/// since a cancelled future cannot be told from a drop, and neither can an early return of your code. If it is dropped by a panic, the attempt
 /// has failed. [`AsyncTasks::run`] and [`Tasks::async_worker`] see the difference and store the error of a handler.
 ///
-/// It derefs to [`Tasks`]. Calls without an async form do not wait for writers: [`get`](Tasks::get), [`counts`](Tasks::counts),
-/// [`check_start`](Tasks::check_start), [`explain`](Tasks::explain) read a few rows, so that another thread would cost more than the
-/// read. Calls that read or commit page by page (queries and their changes, `rescue`, `prune`, `export`, and
+/// It derefs to [`Tasks`]. Of the calls without an async form, [`get`](Tasks::get), [`counts`](Tasks::counts),
+/// [`check_start`](Tasks::check_start) and [`explain`](Tasks::explain) do not wait for writers and read a few rows, so that another thread would
+/// cost more than the read. Calls that read or commit page by page (queries and their changes, `rescue`, `prune`, `export`, and
 /// [`Batch`](crate::batch::Batch) as a whole), and calls that run your code in a transaction
 /// ([`Tracker::transaction`](crate::Tracker::transaction), [`Execution::succeed_with`](crate::Execution::succeed_with)), belong on a
 /// separate thread: use tokio's `spawn_blocking`. `Tasks` are cheap to clone into it.

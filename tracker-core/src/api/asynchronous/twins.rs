@@ -1,5 +1,5 @@
 //! Defines the async twins of the handles besides `Tasks`: newtypes that deref to the blocking handle. Called by users, `worker/async_slot`
-//! and `worker/async_worker`. Their calls are defined beside the blocking forms.
+//! and `worker/async_worker`. Their calls are defined beside the blocking forms. An execution that becomes async releases its task on drop.
 
 use std::{
     fmt,

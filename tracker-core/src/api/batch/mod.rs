@@ -1,5 +1,6 @@
 //! `Batch` is the handle of tasks with a label that end together, and of their follow-up task. Opened by `api/tracker`, called by users,
-//! `tracker-web`, `api/tasks/bulk` and `api/transaction`; `portable` uses `check_label`. Reads rows, and writes through `Engine`.
+//! `tracker-web`, `api/tasks/bulk` and `api/transaction`; `portable` uses `check_label`. Reads rows, and writes through
+//! `Engine`; `BatchOptions::then` encodes the follow-up task, which is user code.
 
 mod info;
 

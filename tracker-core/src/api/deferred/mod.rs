@@ -1,6 +1,6 @@
 //! `DeferredTasks` has the calls of `Tasks` that return at once and report later, for programs without a runtime. Called by users; queues
-//! work in `Engine`, whose threads run the user's code, and never waits for a commit. Calls of one action are defined beside their blocking
-//! forms, by `single_calls!`.
+//! work in `Engine`, and never waits for a commit. A submit encodes its task, which is user code, on the thread of its caller; functions and
+//! iterators of the user run on the threads of `Engine`. Calls of one action are defined beside their blocking forms, by `single_calls!`.
 
 mod pending;
 

@@ -1,6 +1,6 @@
 //! `Pending` waits for the answer of a deferred call, which comes later. Made by `DeferredTasks` and `single_calls!`, read by users. The
-//! committing thread, or the thread for deferred work, stores the answer behind a lock and wakes the reader; a callback runs on the thread for
-//! callbacks, or after the close on the thread that registers it.
+//! committing thread, the thread for deferred work, or the caller if the call is refused at once stores the answer behind a lock and wakes the
+//! reader. A callback runs on the thread for callbacks, or after the close on the thread that registers it.
 
 use std::{
     fmt, mem,
@@ -203,11 +203,13 @@ impl<R> Future for Pending<R> {
     type Output = Result<R>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<R>> {
+        // A waker may be foreign code, whose panic shall not leave the answer behind.
+        let waker = context.waker().clone();
         let mut stage = self.answer.lock();
         match mem::replace(&mut *stage, Stage::Taken) {
             Stage::Answered(result) => Poll::Ready(result),
             Stage::Waiting(replaced) => {
-                *stage = Stage::Waiting(Some(context.waker().clone()));
+                *stage = Stage::Waiting(Some(waker));
                 drop(stage);
                 // A waker may be foreign code, so it is dropped after the lock.
                 drop(catch_panic(AssertUnwindSafe(|| drop(replaced))));

@@ -1,5 +1,6 @@
 //! `Execution` is a claimed task with its lease. Made by `api/tasks/start` and `worker`; used by users, their handlers, `api/handler`,
-//! `api/tasks/run`, `api/transaction` and `worker`. Writes through `Engine` while its lease holds, and gives the task back when it is dropped.
+//! `api/tasks/run`, `api/transaction` and `worker`. Writes through `Engine` while its lease holds.
+//! Dropped without an outcome, it fails the attempt or releases the task. Decodes the payload and calls `Options::redact`, which is user code.
 
 mod attempt_span;
 mod outcomes;
@@ -295,6 +296,11 @@ impl<T: TrackedTask> Execution<T> {
         next.submit.trace.clone_from(&self.trace);
         self.next.push(next);
         Ok(())
+    }
+
+    /// The time of its start, by the monotonic clock.
+    pub(crate) fn begun(&self) -> Duration {
+        self.begun
     }
 
     /// Returns how long the attempt has been running.

@@ -1,6 +1,7 @@
-//! Defines the calls of an execution that wait for a commit: renewals, checkpoints, and the outcomes of the attempt. Called by users and
+//! Defines the calls of an execution that wait for a commit: renewals, checkpoints, the outcomes of the attempt, and `detach`. Called by users and
 //! handlers, `api/handler`, `api/tasks/run`, `api/transaction` and `worker`. Each is one action of `Engine`, except `succeed_with`, which runs
-//! user code in a transaction. `calls!` makes the blocking and the async form.
+//! user code in a transaction. The payload is encoded, and an error written as text and redacted, before the action is queued, which runs user code.
+//! `calls!` makes the blocking and the async form.
 
 use std::{error::Error as StdError, time::Duration};
 

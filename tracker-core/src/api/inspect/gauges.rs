@@ -1,5 +1,5 @@
 //! Lists the gauges of `Metrics` with their labels and values. Called by `open_metrics` and, with the feature `metrics`, by `recorded_gauges`.
-//! Pure.
+//! Touches only the given `Gauges`, which is the user's recorder in `recorded_gauges`.
 
 use std::time::Duration;
 

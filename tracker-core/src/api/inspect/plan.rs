@@ -1,5 +1,5 @@
 //! `Plan` lists the tasks that the next claims would start, and states why others would not start. Called by users, `tracker-cli` and
-//! `tracker-web`, for the oldest waiting task by `metrics`, and for counts up to a bound by `api/query`; writes nothing.
+//! `tracker-web`; `api/inspect/metrics` asks for the oldest waiting task, and `api/query` returns `BoundedCount`. Reads only.
 
 use chrono::{DateTime, Utc};
 
@@ -26,14 +26,14 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Plan {
-    /// Whether the kind is paused: then nothing would be.
+    /// Whether the kind is paused: then no task would be claimed.
     pub paused: bool,
     /// The next tasks in claim order: they would be claimed, except those that a limit holds back. Each task of a pipeline
     /// is claimed by a worker of its step.
     pub next: Vec<PlannedTask>,
-    /// Number of all tasks that are due and startable.
+    /// Number of all tasks that are due and startable, those of `next` included.
     pub queued: BoundedCount,
-    /// The others, by status and reason.
+    /// Tasks that are not in `queued`, by status and reason.
     pub rest: Vec<BlockedGroup>,
 }
 
@@ -77,7 +77,7 @@ pub struct BlockedGroup {
     pub status: StatusInfo,
     /// How many they are.
     pub amount: BoundedCount,
-    /// One of them: the first that would come.
+    /// One of them: the first in claim order.
     pub example: TaskKey,
     /// Why that one is not claimed.
     pub why: Explanation,
@@ -98,7 +98,7 @@ impl std::fmt::Display for BoundedCount {
     }
 }
 
-/// The number up to which tasks without a counter are counted.
+/// The number up to which tasks are counted. The file keeps a counter per status, and none per reason.
 const COUNTED: u64 = 10_000;
 
 impl<T: Schema> Tasks<T> {
@@ -236,7 +236,7 @@ fn planned(
     }))
 }
 
-/// A plan while it is drawn, status by status.
+/// A plan that is put together status by status.
 struct Drawn<'k> {
     kind: &'k Kind,
     now: Micros,

@@ -1,5 +1,6 @@
 //! Replaces a payload without its type: index values and the priority follow their fields, and a change that needs the type is refused. Called by
-//! users and `api/live/perform`; reads the task, and writes it through `Engine`.
+//! users and `api/live/perform`; reads the task, and writes it through `Engine`. If another payload waits for the end of an expired lease,
+//! first ends the expired leases of the kind.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

@@ -161,7 +161,7 @@ impl Client {
     /// # Errors
     /// As [`Tracker::import_with`](crate::Tracker::import_with), with the same kind and message. [`ErrorKind::Closed`] if the process has closed
     /// the file, [`ErrorKind::Unsupported`] if it was built without the feature `json`, and [`ErrorKind::OutcomeUnknown`] if the connection broke,
-    /// the timeout passed, or `lines` yielded nothing for ten minutes: import again, tasks that are in stay as they are.
+    /// the timeout passed, or `lines` yielded nothing for ten minutes: import again: tasks that were imported already are left as they are.
     #[cfg(feature = "json")]
     pub fn import(&self, lines: impl io::Read, options: &ImportOptions) -> Result<Imported> {
         let stream = self.connect()?;
@@ -228,7 +228,7 @@ impl Client {
         Ok(frame::decode::<Answer>(&answer)??)
     }
 
-    /// Sends a call. If that fails, the other process has not read it whole, and does not perform it.
+    /// Sends a call. If that fails, the other process has not received all of it, and does not perform it.
     fn ask(&self, stream: &UnixStream, ask: Ask) -> Result<()> {
         let call = frame::encode(&Call { file: self.file, ask }, frame::LONGEST_CALL)?;
         peer::check(stream)?;

@@ -1,5 +1,5 @@
-//! Checks that the user at the other end of a connection may send commands, and ends reads and writes of a socket by a deadline (`Timed`).
-//! Called by `client`, `server` and `lines`.
+//! Checks that the user at the other end of a connection may send commands, on systems that tell who it is, and ends reads and writes of a socket
+//! by a deadline (`Timed`). Called by `client`, `server` and `lines`.
 
 use std::{
     io::{self, Read, Write},

@@ -1,5 +1,5 @@
 //! Performs requests on an open tracker, and counts the tasks that they are about. Called by users, `tracker-cli`, `tracker-web` and
-//! `api/live/server`; writes through the calls of `Tasks`, `Query` and `Tracker`.
+//! `api/live/server`; writes through the calls of `Tasks`, `Query`, `Tracker` and `ScheduleHandle`, of which `run_now` runs the user's function.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! `Server` accepts connections of other processes on the socket of the open file, and performs one call for each: a live command. Started and
-//! stopped by `api/shared`; binds and removes the socket, starts threads, and writes through `perform` and `portable/import`.
+//! `Server` accepts connections of other processes on the socket of the open file, and answers one call on each: a live command, an import or a
+//! subscription to events. Started and stopped by `api/shared`; binds and removes the socket, starts threads, which also run user code that a
+//! call needs, and writes through `perform` and `portable/import`.
 
 use std::{
     collections::HashMap,

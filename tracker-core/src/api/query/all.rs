@@ -1,5 +1,5 @@
-//! Changes every task that a query finds, in parts of bounded size. Called by users, `tracker-cli` and `api/live/perform`; reads the tasks,
-//! and writes through `Engine`.
+//! Changes the tasks that a query finds, in parts of bounded size. Skips those whose status, time or batch no longer matches, and those
+//! that refuse it. Called by users, `tracker-cli` and `api/live/perform`; reads the tasks, and writes through `Engine`.
 
 use std::sync::Arc;
 

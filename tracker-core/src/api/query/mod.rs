@@ -1,5 +1,5 @@
 //! `Query` finds tasks by status, index, batch, time or text, and reads, counts or changes them. Made by `Tasks::query`, used by users,
-//! `tracker-cli`, `tracker-web` and `api/live`; reads through `search`, and writes through `all`.
+//! `tracker-cli`, `tracker-web` and `api/live`; reads through `search`, decodes payloads, which is user code, and writes through `all`.
 
 mod all;
 mod search;
@@ -24,6 +24,7 @@ use crate::{
         codec::PayloadCodecs,
         error::Result,
         kind::Kind,
+        panics,
         status::{Role, TaskStatus},
         task::{IndexValue, TaskKey, TrackedTask},
         time::{Micros, micros_at, micros_of},
@@ -184,7 +185,9 @@ impl<'t, T: Schema> Query<'t, T> {
         let page = self.pages(Self::page_of)?;
         if let Some(UnreadableTask { id, error }) = page.unreadable.first() {
             let (kind, count) = (self.tasks.name(), page.unreadable.len());
-            tracing::warn!(kind, count, %id, %error, "tasks of a query cannot be decoded");
+            panics::log_catching_panics(
+                || tracing::warn!(kind, count, %id, %error, "tasks of a query cannot be decoded"),
+            );
         }
         Ok(page)
     }

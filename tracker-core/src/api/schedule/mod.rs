@@ -1,6 +1,6 @@
-//! Registers schedules, each with the function that builds its tasks (`Tasks::schedule`); `ScheduleHandle` inspects and changes one. Called
-//! by users, `tracker-cli`, `tracker-web`, `api/live/perform` and `api/tracker`; reads rows, writes through `Engine`, and starts the thread for
-//! schedules. `run_now` and `submit_due_occurrences` run the user's function on the thread of their caller.
+//! Registers schedules, each with the function that builds its tasks (`Tasks::schedule`) or a stored template (`Tracker::add_schedule`);
+//! `ScheduleHandle` inspects and changes one. Called by users, `tracker-cli`, `tracker-web`, `api/live/perform` and `api/tracker`; reads rows, writes
+//! through `Engine`, and starts the thread for schedules. `run_now` and `submit_due_occurrences` run the user's code on the thread of their caller.
 
 mod builder;
 mod history;
@@ -21,7 +21,7 @@ use crate::{
     api::{shared::Shared, tasks::Tasks, tracker::Tracker},
     engine::{ChangeSchedule, RegisterSchedule, ScheduleCommand, unknown_schedule},
     model::{
-        bounds::NAME,
+        bounds::check_schedule_name,
         error::{Error, ErrorKind, Result},
         payload::Payload,
         schedule::{
@@ -161,9 +161,7 @@ enum Source {
 
 /// Stores a schedule, then registers its builder, so that a name that belongs to another kind is refused before.
 fn store(shared: &Arc<Shared>, name: &str, kind: u32, schedule: &Schedule, source: Source) -> Result<ScheduleHandle> {
-    if name.is_empty() || name.len() > NAME {
-        return Err(Error::invalid(format!("the schedule's name {name:?} must have 1 to {NAME} bytes")));
-    }
+    check_schedule_name(name)?;
     let definition = schedule.checked_definition()?;
     // Intervals count from here.
     let anchor = shared.engine.now();

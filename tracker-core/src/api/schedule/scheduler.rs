@@ -1,7 +1,7 @@
-//! `Scheduler` has the thread that submits due occurrences. Called by `api/schedule`, and owned and closed by `api/shared`; keeps start times behind
+//! `Scheduler` runs the thread that submits due occurrences. Called by `api/schedule`, and owned and closed by `api/shared`; keeps start times behind
 //! a lock, runs the user's builders, and reads and advances schedules through `Engine`.
 //!
-//! The state in memory is a hint. The transaction that submits checks the stored position, so several processes, a stale hint and
+//! The state in memory may be out of date. The transaction that submits checks the stored position, so several processes, a stale state and
 //! a restart never make two tasks of one occurrence.
 
 use std::{
@@ -44,7 +44,7 @@ pub(crate) struct Scheduler {
 struct Pass {
     /// Number of schedules that were due.
     due: usize,
-    /// The number of updates when it began.
+    /// `SchedulerState::updates` at its start. If it has risen since, a schedule has changed meanwhile.
     updates: u64,
     now: Micros,
     /// The first storage error.

@@ -1,4 +1,5 @@
-//! `SchedulerState` keeps in memory the builders and start times of a scheduler. Used by `Scheduler` behind its lock; touches no row.
+//! `SchedulerState` keeps in memory the builders and start times of a scheduler. Used by `Scheduler` behind its lock; touches no
+//! row. `start_of` and `calendar_of` work on a given row, without the lock, and call log subscribers if it cannot be read.
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -1,5 +1,6 @@
 //! Defines the calls of an operator on single tasks, and pauses kinds. Called by users, `api/deferred` and `api/live/perform`; `order` and
-//! `api/inspect` use `command`. Each call is one action of `Engine`; `update` first reads the task and runs the user's function.
+//! `api/inspect` use `command`. Each call is one action of `Engine`, but `update` reads and decodes the task, runs the user's function and
+//! encodes the task, again if it has changed meanwhile. `ignore` calls `Options::redact`.
 
 use super::Tasks;
 #[cfg(feature = "tokio")]

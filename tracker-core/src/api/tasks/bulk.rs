@@ -1,5 +1,6 @@
 //! Submits many tasks, in parts of bounded memory; each part is one action of `Engine`, or one per task with a batch or dependencies. Called by
-//! users, `tracker-cli` and `api/deferred`; runs the user's iterator.
+//! users, `tracker-cli` and `api/deferred`; runs the user's iterator and encodes the tasks, which is user code. `submit_batch` also opens and seals
+//! the batch.
 
 use std::{borrow::Borrow, sync::Arc};
 

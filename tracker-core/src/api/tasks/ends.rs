@@ -1,5 +1,5 @@
 //! Waits for the end of a task, and registers the callback for tasks that are given up. Called by users and `tracker-cli`; waits for queued
-//! commits, reads the task, and registers in `Engine`.
+//! commits, reads and decodes the task, and registers in `Engine`, which runs the user's callback on its thread for callbacks.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
 //! Reads single tasks and counters: by id, by unique key, counts, `explain`, positions in the claim order. Called by users, `tracker-cli`,
-//! `tracker-web`, `api/inspect`, `api/tasks/start` and `api/live`; writes nothing.
+//! `tracker-web`, `api/inspect`, `api/tasks/start` and `api/live`; decodes payloads, which is user code, and writes nothing.
 
 use std::collections::BTreeMap;
 

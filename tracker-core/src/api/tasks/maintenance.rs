@@ -1,5 +1,5 @@
-//! Rescues expired leases of one kind, and deletes its ended tasks. Called by users, `api/inspect` and `api/live/perform`; acts through
-//! `Engine`.
+//! Rescues leases of one kind that have expired or run longer than a limit, and deletes its ended tasks. Called by users, `api/inspect` and
+//! `api/live/perform`; acts through `Engine`.
 
 use std::time::Duration;
 

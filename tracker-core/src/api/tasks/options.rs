@@ -1,5 +1,6 @@
 //! `SubmitOptions` and `StartOptions` are the options of submits and starts. Made by users and `tracker-cli`, read by `api/tasks`; `api/group`,
-//! `api/transaction` and `api/deferred` pass them on, and `worker` starts with the default. Plain data.
+//! `api/transaction` and `api/deferred` pass them on, and `worker` starts with the default. Plain data; `SubmitOptions` also computes the due time
+//! and refuses invalid throttles and debounces, and calls the `TaskId` of the user's types.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,6 @@
-//! Starts tasks: the next one in claim order, one by its id, or a detached execution by its ticket. Called by users and `api/tasks/run`;
-//! `worker/pool_state` uses `start_command`. Each start is one action of `Engine`; `check_start` only reads.
+//! Starts tasks: the next one in claim order, one by its id, one that it submits, or a detached execution by its ticket. Called by users and
+//! `api/tasks/run`; `worker/pool_state` uses `start_command`. Each start is an action of `Engine`, which a claim repeats while it is unfinished;
+//! then it decodes the payload, which is user code. `check_start` only reads.
 
 use std::time::Duration;
 

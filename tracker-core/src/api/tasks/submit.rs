@@ -22,11 +22,11 @@ use crate::{
     storage::read::task_rows::TaskRows,
 };
 
-/// Whether a submit found the task, or created or requeued it.
+/// The id and the result of a submit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// The id of the row. Of a submit that is throttled: the id of the task that was accepted.
+    /// The id of the task. Of a submit that is throttled: the id of the task that was accepted.
     pub id: TaskKey,
     /// Whether it is new.
     pub submission: Submission,
@@ -48,9 +48,9 @@ pub struct SubmittedRecord<T, S> {
 pub enum Submission {
     /// The task is new.
     New,
-    /// The task existed, and continues unchanged. A changed fingerprint has replaced its payload, or waits for the end of its run.
+    /// The task existed and keeps its status. A new payload with a changed fingerprint replaces the old one now, or when the running attempt ends.
     Existing,
-    /// It was there with another fingerprint, and starts again.
+    /// The task existed with another fingerprint, and starts again.
     Requeued,
     /// It was dropped: another submit with its throttle key was accepted less than the period ago.
     Throttled,
@@ -75,7 +75,7 @@ calls! {
     impl[T: TrackedTask] Tasks<T> => self;
     impl[T: TrackedTask] AsyncTasks<T> => &self.tasks;
 
-    /// Puts a task in. One whose id or unique key exists is never reset, unless its fingerprint changed.
+    /// Submits a task. An existing one with its id or unique key is never reset, unless its fingerprint changed.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));
@@ -107,7 +107,7 @@ calls! {
         tasks.submit_by(port, task, options).await
     }
 
-    /// Submits a task and returns the stored one, new or not, as it is in the same commit.
+    /// Submits a task and returns the stored one, new or not, read in the same transaction.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/job.rs"));

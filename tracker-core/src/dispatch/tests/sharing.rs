@@ -118,7 +118,7 @@ fn slot_claims_for_itself_once_the_claim_for_it_is_answered() {
 }
 
 #[test]
-fn stored_outcome_wakes_all_slots_that_are_to_claim_for_themselves() {
+fn stored_outcome_wakes_all_slots_that_claim_for_themselves() {
     for (times, woken) in [(HandlerTimes::new(), Waiting::All), (HandlerTimes::after(64, SHORT_TIME), Waiting::None)] {
         let mut pool = waiting_pool(3);
         pool.handler_times = times;

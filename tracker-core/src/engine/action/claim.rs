@@ -54,17 +54,17 @@ impl Claimed {
 pub(crate) struct Claim {
     pub kind: u32,
     pub start: Start,
-    /// The most tasks to claim. 0 claims none and only looks whether a task could start, which is reported as held back.
+    /// The most tasks to claim. 0 claims none: `held_back` tells whether a task could start.
     pub most: usize,
     /// Number of tasks whose handlers begin at once; the others are prefetched.
     pub begin: usize,
-    /// The most bytes of payload that the other tasks have together.
+    /// The most bytes of payload that the prefetched tasks have together.
     pub prefetch_bytes: usize,
     /// Whether an isolated task may be claimed; it is then the only one.
     pub isolated: bool,
     /// The budgets of the caller, beside those of the file.
     pub budgets: Budgets,
-    /// Whether a worker of this process holds the leases from the commit on, and removes each itself.
+    /// Whether a worker of this process holds the leases from the commit on, and removes each from the held leases when its attempt ends.
     pub held: bool,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Claim {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
     pub tasks: Vec<Claimed>,
-    /// When the next task is due, if none is now. The time of the transaction if a further claim may find one: a claim looks at a bounded number
+    /// When the next task is due, if none is now. The time of the transaction if a claim may be made again at once: a claim looks at a bounded number
     /// of tasks that limits hold back.
     pub due: Option<Micros>,
     /// When the first lease runs out, if nothing was found.
@@ -81,7 +81,7 @@ pub(crate) struct Claims {
     pub isolated_waits: bool,
     /// Due tasks may wait: the kind is paused, or a limit is reached.
     pub held_back: bool,
-    /// A due task that needs more of a resource than its budget, and is left out.
+    /// A due task that needs more of a resource than its budget, and is skipped.
     pub exceeding: Option<(TaskRef, LackingResource)>,
     /// The payload of the next task exceeds the rest of [`Claim::prefetch_bytes`].
     pub is_cut: bool,
@@ -117,7 +117,8 @@ impl Action for Claim {
         let claimed = self.claim(writer);
         set.skip_locked(false);
         let mut claims = claimed?;
-        // The other unit may leave some of the tasks that it has locked. If it is rolled back, no commit announces this, so the claim is repeated.
+        // The unit of another process may leave some of the tasks that it has locked. If it is rolled back, nothing announces this, so the
+        // claim is repeated.
         if claims.tasks.is_empty() && set.has_skipped() {
             claims.held_back = true;
             let again = claims.now.saturating_add(SKIPPED_RETRY);
@@ -164,7 +165,7 @@ impl Claim {
                         claims.held_back = true;
                         break;
                     }
-                    // Only due tasks wait for the rate.
+                    // A rate delays no task that is not due.
                     if let Some(at) = writer.rows().rate_reached_until(&kind, claims.now)? {
                         claims.due = Some(at);
                         break;
@@ -298,7 +299,7 @@ struct Chosen {
     overtaken: Option<Overtaken>,
     /// Whether it differs from the stored one.
     updates_overtaken: bool,
-    /// The tasks of the same limited values that it overtakes.
+    /// The earlier tasks with the same limited values, before which it starts.
     overtakes: Vec<Overtake>,
 }
 
@@ -325,7 +326,7 @@ fn is_limit_reached(writer: &mut Writer<'_>, kind: &Kind) -> Result<bool> {
     Ok(reached.is_some())
 }
 
-/// Refuses statuses without queues, because a claim would walk past tasks that may not start.
+/// Refuses statuses that have no queues of limited values, because a claim would read each task that may not start.
 fn check_limit_queues(kind: &Kind, codes: &[i32]) -> Result<()> {
     match codes.iter().find(|code| kind.has_queues() && !kind.is_claimable(**code)) {
         None => Ok(()),

@@ -1,6 +1,6 @@
 //! Defines `Action`, a change that a caller hands to the engine as a value. Queued by `api`, `worker` and the engine's own threads; run by
-//! the leader or in a user transaction. Each runs inside a transaction that it may share with others, and leaves no trace when it is
-//! refused.
+//! the leader or in a user transaction. Each runs inside a transaction that it may share with others. When it is
+//! refused, it leaves no trace except the ends of expired leases.
 
 mod batch;
 mod budget;

@@ -1,5 +1,6 @@
-//! `Register` stores the definition of a kind when a type opens it, and rebuilds the rows that it changes; `Pause` pauses a kind. `Register` is
-//! queued by `Tracker::tasks`, `Pause` by `api/tasks/admin` and `Tracker::pause_kinds`. Reads and writes every task of a redefined kind.
+//! `Register` stores the definition of a kind when a type opens it; `Pause` pauses or resumes a kind. `Register` is queued by `Tracker::tasks`, `Pause`
+//! by `api/tasks/admin` and `Tracker::pause_kinds`. Where keys, limits, needs or certain statuses have changed, reads every task of the kind and
+//! rewrites its index rows. Decodes payloads, which runs user code inside the write transaction.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -83,8 +84,8 @@ impl Register {
 
     /// Whether an indexed field or a field of a unique key has another type than when its values were stored.
     ///
-    /// A few tasks are enough, since a rebuild stores the keys of all tasks anew: the oldest one, and for each key one that
-    /// has a value of it if any task has.
+    /// A few tasks are enough, since a rebuild stores the keys of all tasks anew: the oldest one, and for each index or unique key a task that has a
+    /// value of it.
     fn has_other_types(&self, writer: &mut Writer<'_>, kind: &Kind) -> Result<bool> {
         if kind.indexes.is_empty() && kind.uniques.is_empty() {
             return Ok(false);

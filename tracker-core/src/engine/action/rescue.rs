@@ -20,9 +20,10 @@ pub(crate) struct Rescue {
 /// Which leases a rescue ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Leases that have expired.
+    /// Leases that have expired and that no worker of this process holds.
     Expired,
-    /// Leases that have expired, and those of all other instances, because the lock of the file proves that no other instance is open.
+    /// Leases that have expired, and those of all other instances except detached ones, because the lock of the file proves that no other
+    /// instance is open.
     Foreign,
     /// Leases that were claimed longer ago than this.
     RunningLongerThan(Duration),

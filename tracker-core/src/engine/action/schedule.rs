@@ -1,5 +1,5 @@
-//! Stores the definition of a schedule, advances it with the tasks of its due occurrences, pauses and removes it. Queued by `api/schedule`;
-//! writes the row of the schedule and its tasks through `Writer`.
+//! Stores the definition of a schedule, submits the tasks of its due occurrences and moves its position past them, pauses and removes it. Queued by
+//! `api/schedule`; writes the row of the schedule and its tasks through `Writer`.
 
 use std::sync::Arc;
 
@@ -115,7 +115,7 @@ pub(crate) struct BuiltOccurrence {
     pub task: Result<NewTask, String>,
 }
 
-/// The state for which due occurrences were computed, and the position after them.
+/// The position and the definition that the caller has read, and the position to store. Not applied if the row has changed since.
 #[derive(Clone, Debug)]
 pub(crate) struct Advance {
     pub seen: Option<Micros>,

@@ -66,7 +66,8 @@ impl NewTask {
 }
 
 impl NewTask {
-    /// Ends the expired leases of tasks that hold one of this task's keys for unfinished tasks. That may finish them, which frees the key.
+    /// Ends the expired leases of tasks that hold a unique key of this task which is unique among unfinished tasks only. That may finish them,
+    /// which frees the key.
     pub(in crate::engine) fn end_expired_leases(&self, writer: &mut Writer<'_>) -> Result<()> {
         let kind: Arc<Kind> = writer.kind(self.kind)?;
         for ((number, value), (_, while_unfinished)) in (0..).zip(&self.uniques).zip(&kind.uniques) {
@@ -85,7 +86,7 @@ impl NewTask {
         self.submit_checking(writer, true)
     }
 
-    /// Submits the task as one of several steps of an action, without a check of `max_waiting` and of budgets.
+    /// Submits the task as a part of a larger action, without a check of `max_waiting` and of budgets.
     pub(in crate::engine) fn submit(&self, writer: &mut Writer<'_>) -> Result<Submitted> {
         self.submit_checking(writer, false)
     }
@@ -145,7 +146,7 @@ impl NewTask {
                 self.resubmit(writer, kind, task)
             }
             Some(task) => writer.all_or_nothing(|writer| {
-                // First, while it still counts with its old role in the other batch.
+                // Before the requeue: the other batch counts the task by its old role.
                 if let Some(batch) = self.submit.batch {
                     let id = writer.rows().task_row(task)?.id;
                     writer.join(kind, task, &id, batch)?;
@@ -174,7 +175,7 @@ impl NewTask {
         Ok(submitted)
     }
 
-    /// Whether the submit changes a task that exists, with any fingerprint: the task joins a batch.
+    /// Whether the submit changes an existing task even if its fingerprint is the same: the task joins a batch.
     pub(crate) fn has_effect_on_existing(&self) -> bool {
         self.submit.batch.is_some()
     }

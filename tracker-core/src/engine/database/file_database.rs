@@ -1,5 +1,7 @@
-//! `FileDatabase` runs transactions on the open redb file, and opens it again after an error. Called by `Database`, and by `maintenance/recover`,
-//! `maintenance/time_repair` and `engine/repair_time` for a file without an engine; reads and writes the file.
+//! `FileDatabase` runs transactions on the open redb file. After an error it opens the file again, and reads there whether a failed commit is
+//! stored. Also refuses a file of another format, one that was replaced, and calls from a callback that runs while it is in use. Called by
+//! `Database`, and by `maintenance/recover`, `maintenance/time_repair` and `engine/repair_time` for a file without an engine; reads and writes the
+//! file.
 
 #[cfg(test)]
 mod tests;
@@ -299,13 +301,12 @@ impl FileDatabase {
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         // Alone, so that no commit of this process separates the header from the state of redb.
         let (_held, handle) = self.handle_alone()?;
-        file::snapshot(&self.location, self.identity.as_ref(), || {
-            Ok(match &*handle {
-                Ok(Handle::Write(db)) => db.begin_read()?,
-                Ok(Handle::Read(db)) => db.begin_read()?,
-                Err(closed) => return Err(closed.error()),
-            })
-        })
+        let begin = || match &*handle {
+            Ok(Handle::Write(db)) => Ok(db.begin_read()?),
+            Ok(Handle::Read(db)) => Ok(db.begin_read()?),
+            Err(closed) => Err(closed.error()),
+        };
+        file::snapshot(&self.location, self.identity.as_ref(), || catch_redb_panic("beginning a snapshot", begin))
     }
 
     /// Runs a call that needs the database for itself, without readers or writers.

@@ -1,4 +1,5 @@
-//! `StoreDatabase` runs units of work on a store, which takes the place of the file. Called by `Database`; reads and writes the store.
+//! `StoreDatabase` runs units of work on a store, which takes the place of the file. Its `open` marks a new store with the format of its rows, and
+//! refuses one of another format. Called by `Database`; reads and writes the store.
 
 use std::sync::{Arc, PoisonError, RwLock};
 

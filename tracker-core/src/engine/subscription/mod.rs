@@ -1,5 +1,5 @@
 //! `Subscription`: the events that were not read yet, behind a lock, and the ways to wait for more. Made by `api/subscribe`; `Engine` fills it
-//! when it publishes a commit; users and the server of `api/live` read it. In memory only; reads may block.
+//! when it publishes a commit; users and the server of `api/live` read it. In memory only; reads may block, and the wakers of streams are called.
 
 mod queue;
 #[cfg(feature = "tokio")]

@@ -2,7 +2,8 @@
 //! and by `stream` and `thread`. Pure: the caller passes the time.
 //!
 //! Events are kept in a queue of bounded length. Progress is kept beside it, one value for each task, so that no amount of progress
-//! displaces an event. Both carry numbers of one sequence, so that they are delivered in order.
+//! displaces an event. Both carry numbers of one sequence, so that they are delivered in order, except progress that is withheld: the interval since
+//! the last delivery of progress of its task must pass first.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},

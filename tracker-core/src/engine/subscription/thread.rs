@@ -1,5 +1,5 @@
-//! Subscriptions that call user code. Each has a thread of its own, so code that blocks or panics stops only its own subscription. Called by
-//! users; starts threads.
+//! Subscriptions that call user code. Each has a thread of its own, so code that blocks delays only its own subscription. A panic is logged, and
+//! the next call follows. Called by users; starts threads.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, thread, time::Instant};
 

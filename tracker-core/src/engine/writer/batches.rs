@@ -1,5 +1,6 @@
-//! Gathers the changes of batches in a write transaction, and writes them once at its end. The end of a batch submits its follow-up task and is
-//! propagated to its dependents. Called by `engine/action`, `engine/writer` and `portable`; reads and writes the rows of batches.
+//! Gathers the changes of batches in a write transaction, and writes them at its end; a new or removed batch is written at once. Decides whether a
+//! task can join a batch. The first end of a batch submits its follow-up task, and each end is propagated to its dependents. Called by
+//! `engine/action`, `engine/writer` and `portable`; reads and writes the rows of batches.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,6 +1,6 @@
 //! `CommitEffects` holds the effects of a transaction that are published once it is durable: events, ends of tasks, and wake-ups of other
 //! threads. Filled by `engine/writer` and `engine/action`, published by `engine/group_commit`, `engine/user_transaction`, `engine/retention` and
-//! `api/store`; in memory only.
+//! `api/store`. Also decides which events a change has; reads counters, and writes no row.
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Ends an expired lease, or renews it if a worker of this process still holds it. Called by `Writer::decide` before each command, and by
-//! `engine/action`; decides by the rules and writes the rows of the task.
+//! Ends an expired lease, or renews it if a worker of this process still holds it; `rescue` ends any lease. Also marks a task whose payload cannot
+//! be read. Called by `Writer::decide`, which renews before a command, and by `engine/action`; decides by the rules and writes the rows of the task.
 
 use std::sync::Arc;
 

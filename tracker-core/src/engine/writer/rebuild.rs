@@ -1,6 +1,6 @@
-//! Writes rows that no command decides: all tasks of a kind that gets another definition, and tasks and batches that come from another
-//! file. Called by `engine/action/register`, `portable` and `maintenance/recover`, and `unblocked_heads`, which writes head lists, by
-//! `engine/action/claim`.
+//! Writes rows that no command decides: new kinds, the rows of tasks that another definition of their kind changes, and tasks and batches that
+//! come from another file. Called by `engine/action/register`, `portable` and `maintenance/recover`, and `unblocked_heads`, which writes head
+//! lists, by `engine/action/claim`.
 
 use std::{collections::BTreeMap, sync::Arc};
 

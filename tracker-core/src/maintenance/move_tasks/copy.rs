@@ -1,6 +1,6 @@
-//! `RowCopy` copies all rows from the source of a move to its target, in commits of bounded size. Each commit stores the key of the last row that
-//! was copied, so a move continues there. Called by `move_tasks/mod.rs`; `summary` reads the tables that are listed here. Reads the source, writes
-//! the target, and reports progress to the user's function.
+//! `RowCopy` copies all rows of the tracker, except `tracker.meta` and counters of 0, from the source of a move to its target, in commits of bounded
+//! size. Each commit stores the key of the last row that was copied, so a move continues there. Called by `move_tasks/mod.rs`; `summary` reads the
+//! tables that are listed here. Reads the source, writes the target, and reports progress to the user's function.
 
 use super::{MoveProgress, MoveStep, end::End};
 use crate::{

@@ -1,6 +1,6 @@
-//! `Options::move_tasks` moves all tasks from a file or a store to another one: copies the rows, compares both ends, and marks the source.
-//! `Options::undo_move` removes that mark. Called by users and `tracker-cli`; opens the ends alone, writes them, and calls the user's function
-//! with the progress.
+//! `Options::move_tasks` moves all tasks from a file or a store to another one: ends leases of processes that are gone, copies the rows, compares
+//! both ends, and marks the source. `Options::undo_move` removes that mark. Called by users and `tracker-cli`; opens the ends alone, writes them, and
+//! calls the user's functions, which connect to a store or receive the progress.
 
 mod copy;
 mod end;

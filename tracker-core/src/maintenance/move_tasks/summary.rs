@@ -1,5 +1,6 @@
-//! `Summary` counts and hashes all rows of one end of a move, by kind. Two summaries are compared before the source is marked as moved, and one
-//! becomes the report. Called by `move_tasks/mod.rs`; reads every row, and writes nothing.
+//! `Summary` counts and hashes the copied and derived rows of one end of a move, by kind. Two summaries are compared before the source is marked as
+//! moved, and one becomes the report. Called by `move_tasks/mod.rs`; reads each of these rows, writes nothing, and reports progress to the user's
+//! function.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! `Tracker::recover`: copies the readable part of a damaged file into a new file. Called by users and the CLI. Writes the new file; redb repairs a
-//! damaged file that was not closed cleanly, which changes it too.
+//! `Tracker::recover`: copies the readable part of a damaged file into a new file, and sets back times that lie in the future. Called by users and
+//! the CLI. Writes the new file; redb repairs a damaged file that was not closed cleanly, which changes it too.
 
 mod dependencies;
 mod source;

@@ -6,7 +6,10 @@ use std::{path::Path, time::Duration};
 use super::count_tasks;
 use crate::{
     engine::FileDatabase,
-    model::error::{Error, ErrorKind, Result},
+    model::{
+        error::{Error, ErrorKind, Result},
+        panics,
+    },
     storage::{
         file::{FileOptions, Location, Sharing, readable_commits},
         tables::Tables,
@@ -42,7 +45,9 @@ pub(super) fn open(path: &Path) -> Result<(FileDatabase, bool)> {
         }
     }
     if let Some((_, source, earlier)) = best {
-        tracing::warn!(path = %path.display(), error = %refused, "redb refuses the file: reading it without redb's checks");
+        panics::log_catching_panics(|| {
+            tracing::warn!(path = %path.display(), error = %refused, "redb refuses the file: reading it without redb's checks");
+        });
         return Ok((source, earlier));
     }
     let text = refused.to_string();

@@ -1,5 +1,5 @@
-//! Gives the rows of batches and dependencies to a sink: those that follow from headers, and those that are stored. Called by
-//! `verify/mod.rs` and `task_rows`; writes no row.
+//! Gives the rows of batches and dependencies to a sink: those that follow from headers, and those that are stored. Also reports batches that are
+//! unreadable or contradict themselves. Called by `verify/mod.rs` and `task_rows`; writes no row.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
-//! `Tracker::verify` recomputes every index and counter from the tasks themselves, and reports differences. Called by users and
-//! `tracker-cli`; reads every table, and writes nothing.
+//! `Tracker::verify` recomputes the indexes and counters from the tasks themselves, checks head lists and other rows by their rules, and reports
+//! differences. Called by users and `tracker-cli`; reads the tables of the tracker, except the starts of rates, and writes nothing.
 //!
 //! The first pass sums hashes of the expected and of the stored rows (`fingerprints`). Where the sums of a bucket of rows differ, further passes
-//! compare the rows of such buckets one by one (`exact_rows`), so that a bounded number of rows is in memory.
+//! compare the rows of such buckets one by one (`exact_rows`), so that a bounded number of compared rows is in memory.
 
 mod comparison;
 mod dependencies;

@@ -1,5 +1,5 @@
-//! Derives the rows that follow from the tasks, from headers and payloads, and gives them to a sink. Called by `verify/mod.rs`; `limit_heads` uses
-//! `each_task`. Reads headers, payloads and attempts, and writes no row.
+//! Derives the rows that follow from the tasks, from headers and payloads, and gives them to a sink. Also reports rows of tasks that are unreadable
+//! or contradict each other. Called by `verify/mod.rs`; `limit_heads` uses `each_task`. Reads headers, payloads and attempts, and writes no row.
 
 use super::{
     Found,

@@ -1,5 +1,6 @@
 //! `FieldSets` remembers the sets of field names that this process has encoded and decoded again without an error, so that only a new set is
-//! checked. Used by `model/codec` and `encoder`; reads and writes two static tables in memory.
+//! checked; with debug assertions each set is. A set for which the table has no room counts as known. Used by `model/codec` and `encoder`; reads and
+//! writes two static tables in memory.
 
 use std::{
     any::TypeId,

@@ -1,4 +1,4 @@
-//! Checks that a task that was encoded can be decoded again. Called by `model/codec`; runs the user's `Deserialize`, guarded.
+//! Checks that a task that was encoded can be decoded again, with the same id. Called by `model/codec`; runs the user's `Deserialize`, guarded.
 
 use std::{
     any::Any,

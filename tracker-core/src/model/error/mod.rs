@@ -1,5 +1,5 @@
-//! `Error` is the error of every call: a kind to branch on, a message for people, and the reason of a refusal. Made in all folders except
-//! `dispatch`; plain data.
+//! `Error` is the error of every call: a kind to branch on, a message for people, the reason of a refusal, and the cause, whose `Display` and
+//! `Debug` can be user code. Also decides which errors stop a transaction, end a read or allow a retry. Made in all folders except `dispatch`.
 
 mod refusal;
 

@@ -1,5 +1,6 @@
 //! `Payload` is a payload without its type: bytes of MessagePack that serde reads and writes as JSON. Used by `model/codec`, `api/schema` for
-//! untyped handles, `api/inspect/update`, `api/live`, `api/schedule` for templates, and `portable`; pure.
+//! untyped handles, `api/inspect/update`, `api/live`, `api/schedule` for templates, and `portable`; pure, except that `Payload::of` runs the
+//! user's `Serialize` and `Payload::to` the user's `Deserialize`, unguarded.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

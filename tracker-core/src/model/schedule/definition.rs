@@ -1,5 +1,5 @@
 //! `Schedule` is the definition of a schedule as users write it, checked when it is made. Made by users, read by `api/schedule`, which
-//! stores it, and by `api/live/request`; plain data.
+//! stores it, and carried by `api/live/request`; pure.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CatchUp, Overlap,
-    row::{Definition, OCCURRENCES, Timing},
+    row::{Definition, Timing},
     timing::{Calendar, upcoming},
 };
 use crate::model::{
@@ -38,25 +38,20 @@ pub struct Schedule {
     definition: Definition,
 }
 
-/// The largest number of fixed dates.
-const DATES: usize = 10_000;
-/// The shortest interval.
-const SHORTEST: Duration = Duration::from_secs(1);
-/// The longest interval, in days.
-const LONGEST_DAYS: u64 = 36_500;
-/// Number of occurrences of a definition that are compared with its jitter.
+/// Number of occurrences of a definition whose distances are compared with its jitter.
 const COMPARED: usize = 400;
 /// An instant from which definitions are checked: 2024-01-01 in UTC.
 const CHECKED_FROM: Micros = 1_704_067_200_000_000;
 
 impl Schedule {
     /// Runs at the times of a cron expression: 5 fields (minute, hour, day of month, month, day of week), 6 with seconds first, or 7
-    /// with the year last; also `@yearly`, `@monthly`, `@weekly`, `@daily` and `@hourly`. `L`, `W` and `#` are read as by croner.
+    /// with the year last; also `@yearly`, `@monthly`, `@weekly`, `@daily` and `@hourly`. `L`, `W` and `#` have the
+    /// meaning that the crate `croner` gives them.
     ///
     /// The expression is wall-clock time in its zone, which is UTC unless [`Self::time_zone`] names another. Where the clock is set
     /// ahead, a fixed time that is left out runs once, at the next valid instant; if it is set back, a fixed time that is repeated
-    /// runs once, the first time. Lists and ranges of up to 100 times a day are fixed times too. An expression with a wildcard or step
-    /// in second, minute or hour skips the times that are left out, and runs in both repeated hours.
+    /// runs once, the first time. An expression of numbers, lists and ranges with up to 100 times a day has fixed times. An expression with a
+    /// wildcard or step in second, minute or hour skips the times that are left out, and runs in both repeated hours.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the expression cannot be read, naming the field and its position, or if no
@@ -75,12 +70,7 @@ impl Schedule {
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the interval is out of range.
     pub fn every(interval: Duration) -> Result<Self> {
-        if interval < SHORTEST || interval > Duration::from_secs(LONGEST_DAYS * 86_400) {
-            return Err(Error::invalid(format!(
-                "an interval of {interval:?} is out of range: expected 1 second to {LONGEST_DAYS} days"
-            )));
-        }
-        Ok(Self::of(Timing::Every(micros_of(interval))))
+        Self::of(Timing::Every(micros_of(interval))).in_range()
     }
 
     /// Runs at each of these times: 1 to 10,000.
@@ -91,10 +81,7 @@ impl Schedule {
         let mut dates: Vec<_> = dates.into_iter().map(micros_at).collect();
         dates.sort_unstable();
         dates.dedup();
-        if dates.is_empty() || dates.len() > DATES {
-            return Err(Error::invalid(format!("a schedule of {} dates: expected 1 to {DATES}", dates.len())));
-        }
-        Ok(Self::of(Timing::Dates(dates)))
+        Self::of(Timing::Dates(dates)).in_range()
     }
 
     /// Runs each day at this wall-clock time, in whole seconds.
@@ -127,8 +114,8 @@ impl Schedule {
         Self { definition }
     }
 
-    /// Sets the zone of a cron expression or calendar form, by its IANA name such as `Europe/Berlin`. The zone of the machine does not
-    /// matter.
+    /// Sets the zone of a cron expression, or of `daily`, `weekly` or `monthly`, by its IANA name such as `Europe/Berlin`. The zone of the
+    /// machine does not matter.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if there is no such zone, with a suggestion, or if the schedule is one of
@@ -159,15 +146,8 @@ impl Schedule {
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if `max` is not 1 to 100.
     pub fn catch_up(mut self, catch_up: CatchUp) -> Result<Self> {
-        if let CatchUp::All { max } = catch_up
-            && !(1..=OCCURRENCES).contains(&usize::try_from(max).unwrap_or(usize::MAX))
-        {
-            return Err(Error::invalid(format!(
-                "the schedule would catch up {max} occurrences at most: expected 1 to {OCCURRENCES}"
-            )));
-        }
         self.definition.catch_up = catch_up;
-        Ok(self)
+        self.in_range()
     }
 
     /// Sets the treatment of an occurrence while an earlier one is unfinished. The default skips it.
@@ -184,17 +164,20 @@ impl Schedule {
             .map_or_else(|_| Vec::new(), |calendar| upcoming(&calendar, after, count))
     }
 
+    /// The schedule of a definition from outside, such as a line of JSON, which [`Self::checked_definition`] checks.
+    pub(crate) fn from_outside(definition: Definition) -> Self {
+        Self { definition }
+    }
+
     /// The definition, checked again, because another process may have sent it.
     pub(crate) fn checked_definition(&self) -> Result<Definition> {
         Calendar::of(&self.definition.timing, 0)?;
-        let schedule = self.clone().catch_up(self.definition.catch_up)?.checked()?;
-        match &schedule.definition {
-            Definition { timing: Timing::Every(period), .. } if *period < micros_of(SHORTEST) => {
-                Err(Error::invalid(format!("an interval of {period} microseconds is shorter than {SHORTEST:?}")))
-            }
-            definition if definition.jitter < 0 => Err(Error::invalid("the jitter is negative")),
-            definition => Ok(definition.clone()),
-        }
+        Ok(self.clone().in_range()?.checked()?.definition)
+    }
+
+    fn in_range(self) -> Result<Self> {
+        self.definition.check_ranges()?;
+        Ok(self)
     }
 
     /// The schedule, if its jitter is shorter than the time between its occurrences.

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "json")]
+use crate::model::error::{Error, Result};
 use crate::model::time::Micros;
 
 /// The treatment of occurrences that were missed: the program did not run, the machine slept, or the schedule was paused.
@@ -41,6 +43,17 @@ pub enum Overlap {
 
 /// The largest `max` of [`CatchUp::All`], and the number of occurrences that a row lists.
 pub(crate) const OCCURRENCES: usize = 100;
+/// The largest number of fixed dates.
+#[cfg(feature = "json")]
+const DATES: usize = 10_000;
+/// The shortest interval: 1 second.
+#[cfg(feature = "json")]
+const SHORTEST: Micros = 1_000_000;
+#[cfg(feature = "json")]
+const DAY: Micros = 86_400_000_000;
+/// The longest interval, in days.
+#[cfg(feature = "json")]
+const LONGEST_DAYS: Micros = 36_500;
 
 /// When the occurrences of a schedule are, as text and numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +74,29 @@ pub(crate) struct Definition {
     pub jitter: Micros,
     pub catch_up: CatchUp,
     pub overlap: Overlap,
+}
+
+#[cfg(feature = "json")]
+impl Definition {
+    /// Refuses an interval out of range, no dates or too many, too many occurrences to catch up, and a negative jitter.
+    pub(crate) fn check_ranges(&self) -> Result<()> {
+        let refusal = match (&self.timing, self.catch_up) {
+            (Timing::Every(period), _) if !(SHORTEST..=LONGEST_DAYS * DAY).contains(period) => {
+                format!(
+                    "an interval of {period} microseconds is out of range: expected 1 second to {LONGEST_DAYS} days"
+                )
+            }
+            (Timing::Dates(dates), _) if dates.is_empty() || dates.len() > DATES => {
+                format!("a schedule of {} dates: expected 1 to {DATES}", dates.len())
+            }
+            (_, CatchUp::All { max }) if !(1..=OCCURRENCES).contains(&usize::try_from(max).unwrap_or(usize::MAX)) => {
+                format!("the schedule would catch up {max} occurrences at most: expected 1 to {OCCURRENCES}")
+            }
+            _ if self.jitter < 0 => "the jitter is negative".to_owned(),
+            _ => return Ok(()),
+        };
+        Err(Error::invalid(refusal))
+    }
 }
 
 /// A schedule in the file.

@@ -1,4 +1,5 @@
-//! `Calendar` computes the times at which a schedule runs, before any delay. Called by `definition` and by `api/schedule`; pure.
+//! `Calendar` computes the times at which a schedule runs, before any delay, and `ScheduleTimes` adds the delay of each. Called by `definition` and
+//! by `api/schedule`; pure.
 
 use chrono::{DateTime, Utc};
 

@@ -1,5 +1,5 @@
-//! `Graph` holds the statuses of a kind with their codes, roles and steps, and checks them when it is made. Read by `model/transition`, `storage`,
-//! `engine`, `api` and `portable`; pure.
+//! `Graph` holds the statuses of a kind with their codes, roles and steps, and checks them when it is made. It decides which statuses are startable
+//! or terminal, and which one follows a success or a failure. Read by `model/transition`, `storage`, `engine`, `api` and `portable`; pure.
 
 use std::fmt;
 

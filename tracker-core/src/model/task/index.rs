@@ -1,5 +1,5 @@
 //! `IndexValue` is implemented by the types that an index accepts, and writes their bytes in order. Called by the code that the derive
-//! generates, and by `api/query`, `api/inspect`, `api/tasks/lookup` and `portable/value`. Pure.
+//! generates, and by `api/query`, `api/inspect`, `api/tasks/lookup` and `portable/value`. Pure, except for the `IndexValue` of the user's own types.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
 //! `TrackedTask` describes the type of a task to the tracker: its id, its keys, its policy. Implemented by the derive; used by
-//! `model/codec`, `model/kind`, `api` and `worker`. Plain data.
+//! `model/codec`, `model/kind`, `api` and `worker`. Its methods run user code: migrations, and the `TaskId`, `IndexValue` and `Serialize` of fields.
 
 mod backoff;
 mod fingerprint;

@@ -1,5 +1,5 @@
 //! `Need` states how much of a named resource a task of a kind needs. Plain data in `Policy`, stored by `storage/encoding/kind`, read by
-//! `model/kind` and `model/needs`, which read the amount of a field from its encoded index.
+//! `model/kind` and `model/needs`. `amount_of_value` reads the amount of a field from its encoded index, and rounds it up to few different amounts.
 
 use std::borrow::Cow;
 

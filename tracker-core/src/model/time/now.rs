@@ -1,6 +1,6 @@
-//! `TimeKeeper` tells the tracker's time, which never goes back. Made by `api/options` and `maintenance/move_tasks`; called by `engine`, and by
-//! `worker` and `api/execution`, which measure attempts. Keeps the last time behind a lock, which is not held while the clock is read, since the
-//! clock may panic or call the tracker.
+//! `TimeKeeper` tells the tracker's time, which never goes back, except when the first time of a store replaces that of the clock. Made by
+//! `api/options` and `maintenance/move_tasks`; called by `engine`, and by `worker` and `api/execution`, which measure attempts. Keeps the last time
+//! behind a lock, which is not held while the clock is read, since the clock may panic or call the tracker.
 
 use std::{
     cell::Cell,

@@ -1,4 +1,4 @@
-//! `Batch` counts the tasks of a batch, and decides how the end of a task changes the counts and when the batch ends. Changed by
+//! `Batch` counts the tasks of a batch by role, and decides when the batch ends, with which end, and whether it may be pruned. Changed by
 //! `engine/writer/batches`; read by `engine/action/batch`, `api/batch`, `portable/batch` and `maintenance`; stored by
 //! `storage/encoding/batch`. Pure.
 

@@ -1,5 +1,6 @@
 //! `Command` lists the commands that `Rules::decide` accepts: submit, start, finish, requeue and the others. Made by `api`, `engine`,
-//! `worker/heartbeats` and `portable`; plain data.
+//! `worker/heartbeats` and `portable`. Plain data; `Command::ends_expired_lease` states which commands first end a lease that has expired, and
+//! `Submit` decides whether a payload has changed and when a debounced task is due.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,5 @@
-//! Decides the effect that the end of a dependency has on a dependent. Called by `Rules::decide` and `engine/writer/dependencies`;
+//! Decides the effect that the end of a dependency has on a dependent. `Rules::overall_role` decides the role that batches, waits and dependents see
+//! in a task. Called by `Rules::decide`, `engine/writer`, `api` and `maintenance/verify`;
 //! `DependencyEnd` and `OnDependencyFailure` are used by all other folders except `dispatch` and `worker`. Pure.
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! `Outcome` is the result that a handler returns; this file decides the header that follows from it at the end of an attempt. Used by
-//! `Rules::decide`, `engine/action/finish`, `api`, `worker` and `portable/imported_task`; pure.
+//! `Outcome` is the result that a handler returns; this file decides the header that follows from it at the end of an attempt, and the release of
+//! a task that cannot be decoded. Used by `Rules::decide`, `engine/action/finish`, `api`, `worker` and `portable/imported_task`; pure.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! `Header` holds all fields of a task that the rules read and write: status, times, lease, counters and others, without the payload. Made and
 //! changed by `model/transition`, made by `portable/task` at an import, stored by `storage`, and read by `engine`, `api`, `worker`, `portable` and
-//! `maintenance/verify`; plain data.
+//! `maintenance/verify`. Plain data; `Header` also decides whether a task is isolated and whether it may be prefetched.
 
 use std::sync::Arc;
 

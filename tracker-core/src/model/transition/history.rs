@@ -1,6 +1,6 @@
 //! Holds the attempts of a task: `StoredAttempt` and `AttemptStatus`, made by `model/transition` and `portable`; `Failure`, made by
 //! `model/failure`, `model/user_code`, `api` and `worker`; `Annotations` (notes and metrics), filled by `api/execution`. Stored by `storage` with
-//! the change of the header, and read by `engine` and `api`; plain data.
+//! the change of the header, and read by `engine` and `api`. Plain data; `Header::record_attempt` decides whether the header or a row keeps it.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! Ends an expired lease whose owner did not report: as a crash, or without an attempt if the task was prefetched and its handler had not begun.
+//! Ends a lease whose owner did not report, expired or not: as a crash or an interruption, or without an attempt if the task was prefetched and
+//! its handler is not known to have begun. An interrupted task may return to its former place in the claim order.
 //! `take_successor` starts a task again with the payload that was submitted during its run; `finish` calls it too. Called by `Rules::decide`, and
 //! `rescue_text` by `engine/run_log`; pure.
 

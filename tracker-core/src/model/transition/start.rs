@@ -1,5 +1,5 @@
-//! Decides whether an attempt starts: which statuses, steps and dependencies allow it, and why it is refused. Also decides renewals,
-//! checkpoints and detached executions. Called by `Rules::decide`, and `renewed_by_owner` by `engine/writer/leases` and `api/tasks/lookup`;
+//! Decides whether an attempt starts: which statuses, steps and dependencies allow it, and why it is refused. Also decides take-overs of leases,
+//! renewals, checkpoints and detached executions. Called by `Rules::decide`, and `renewed_by_owner` by `engine/writer/leases` and `api/tasks/lookup`;
 //! pure.
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Turns the values of the tables into bytes and back: a version byte, the record in bincode, a checksum. No other module does so. Called
-//! by `storage`, which reads and writes rows, and by `engine/action/bulk`; pure.
+//! Turns the records of the tables into bytes and back: a version byte, the record in bincode, a checksum. No other module does so; plain
+//! numbers and keys are not records. Called by `storage`, which reads and writes rows, and by `engine/action/bulk`; pure.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -1,5 +1,5 @@
 //! `Boxed` wraps a boxed storage backend for redb calls that take one by value. Used by `open` and `inspect`; passes each call on to the
-//! backend.
+//! backend, which is the user's or that of `salvage`.
 
 use std::{io, ops::Bound};
 

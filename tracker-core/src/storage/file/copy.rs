@@ -1,5 +1,5 @@
-//! Copies the pages of a snapshot into a new file. Called by `maintenance/backup` and, to begin the snapshot, by `engine/database`; reads the open
-//! file and writes only the new one.
+//! Copies the pages of a snapshot into a new file, and has redb verify the copy. Called by `maintenance/backup` and, to begin the snapshot, by
+//! `engine/database`; reads the open file, or the storage backend that the user's factory returns, and writes only the new file.
 
 use std::{
     fs::{self, File},

@@ -1,5 +1,5 @@
-//! Creates the file: completely or not at all, and never over another one. Called by `open`; `copy` uses `Draft` and `publish` for backups.
-//! Writes, links and renames files in the folder of the database file.
+//! Creates the file: completely or not at all, and never over another one. Where there are no hard links, a crash may leave an empty file.
+//! Called by `open`; `copy` uses `Draft` and `publish` for backups. Writes, links and renames files in the folder of the database file.
 
 use std::{
     fs::{self, File, OpenOptions},

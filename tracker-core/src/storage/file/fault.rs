@@ -1,5 +1,6 @@
 //! `Fault` turns an error of redb or of the operating system into an error of the tracker, with the path and advice. Made in all of
-//! `storage/file`; an error of a redb call in another folder passes through it when `?` converts it into `Error`. Touches no file.
+//! `storage/file`; an error of a redb call in another folder passes through it when `?` converts it into `Error`. Touches no file, and runs the
+//! `Display` of errors of the user's storage backend.
 
 use std::{error::Error as StdError, io, path::Path};
 

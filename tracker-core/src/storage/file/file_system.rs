@@ -1,5 +1,5 @@
-//! Refuses network file systems, on which locks and flushes are not reliable. Called by `engine/database` once for each open; reads metadata and
-//! the table of mounted file systems.
+//! Refuses known network file systems, on which locks and flushes are not reliable, unless the options allow them. Called by `engine/database`
+//! once for each open; reads metadata and the table of mounted file systems.
 
 use std::path::Path;
 

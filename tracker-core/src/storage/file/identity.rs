@@ -1,5 +1,5 @@
 //! `Identity` checks whether a path still leads to the file that was opened, and `FileId` identifies a file on its system. Used by
-//! `engine/database`, by `copy`, and by `api/live`, whose socket `FileId` names. Reads metadata only.
+//! `engine/database`, by `copy`, and by `api/live`, whose socket `FileId` names. Reads metadata only, and calls log subscribers.
 
 use std::{
     fs, io,

@@ -1,5 +1,5 @@
-//! Opens the file for reading only. If redb must repair it first, opens it once for writing, which changes pages but no record. Called by
-//! `engine/database`.
+//! Opens the file for reading only. If redb must repair it first, `inspect` opens it for writing, which changes pages but no record, and
+//! `inspect_again` refuses it. Called by `engine/database`; runs the user's backend factory, and in a repair the user's callback for its progress.
 
 use std::{
     thread,

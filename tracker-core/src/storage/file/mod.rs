@@ -1,5 +1,6 @@
 //! The database file: found, created, opened, locked, inspected and copied. Called by `engine/database` and `maintenance`; `Location`,
-//! `FileOptions`, `FileId` and `Sharing` are used by `engine` and `api` too. Touches files and pages, but no tables of the tracker.
+//! `FileOptions`, `FileId` and `Sharing` are used by `engine` and `api` too. Touches files and pages, but no tables of the tracker; runs the
+//! user's storage backend and callback for the progress of a repair.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

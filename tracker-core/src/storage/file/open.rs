@@ -1,5 +1,6 @@
 //! Opens and closes the database file, and has `create` make a new one. Called by `engine/database` and `inspect`; takes the lock of the file,
-//! and may write to it (redb repairs it at open and closes it cleanly).
+//! and may write to it (redb repairs it at open and closes it cleanly). Runs the user's backend factory, and in a repair or a check the user's
+//! callback for its progress.
 
 use redb::{Database, ReadableDatabase, StorageBackend, backends::InMemoryBackend};
 

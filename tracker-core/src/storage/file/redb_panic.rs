@@ -1,5 +1,5 @@
-//! `catch_redb_panic` turns a panic of redb into an error. It wraps every call that reads or writes pages, in `storage/file`, `engine`,
-//! `api/transaction` and `maintenance`. Touches no file itself.
+//! `catch_redb_panic` turns a panic of redb, or of other code that it runs, such as the user's storage backend, into an error. It wraps calls
+//! that read or write pages, in `storage/file`, `engine`, `api/transaction` and `maintenance`. Touches no file itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

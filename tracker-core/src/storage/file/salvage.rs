@@ -1,5 +1,5 @@
-//! Presents a damaged file to redb as one that was closed, without a write to the file. Called by `maintenance/recover`; reads the file,
-//! and keeps changed pages in memory.
+//! Presents the two commits of a damaged file to redb as files that were closed, without a write to the file. Called by `maintenance/recover`;
+//! reads the file behind a lock, keeps the changed header in memory, and refuses writes.
 
 use std::{
     fs::File,

@@ -1,5 +1,6 @@
-//! Lists tasks by number, status, time of the last change and index value. Called by `engine/action`, `engine/writer/rebuild`, `api/query`,
-//! `api/tasks/lookup`, `api/inspect/plan`, `storage`, `portable/export` and `maintenance/verify`; writes no row.
+//! Lists tasks by number, status, time of the last change and index value, counts them, and finds a shared limit that is reached. Called by
+//! `engine/action`, `engine/writer/rebuild`, `api/query`, `api/tasks/lookup`, `api/inspect/plan`, `storage`, `portable/export` and
+//! `maintenance/verify`; writes no row.
 
 use super::rows::Rows;
 use crate::{

@@ -1,5 +1,5 @@
-//! `TaskRows` is a task with all its rows. Read by `api`, `portable` and `maintenance/recover`; written again by `engine/writer/rebuild`. Writes
-//! no row.
+//! `TaskRows` is a task with its own rows: header, payload, history, progress and successor, without dependencies and derived rows. Read by
+//! `api`, `portable` and `maintenance/recover`; written again by `engine/writer/rebuild`. Writes no row.
 
 use crate::{
     model::{

@@ -1,5 +1,5 @@
-//! Reads the rows of throttle keys, and writes single ones. Called by `engine/writer`, `storage/write/retime`, `portable` and
-//! `maintenance`.
+//! Reads the rows of throttle keys, writes single ones, and removes those whose period has passed. Called by `engine/writer`,
+//! `storage/write/retime`, `portable` and `maintenance`.
 
 use std::ops::Bound;
 

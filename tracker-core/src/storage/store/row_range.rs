@@ -1,5 +1,5 @@
-//! `RowRange` iterates over the rows of a range of keys, from both ends. Made by `StoredTable`; read by `storage/read/rows`, and by reads of whole
-//! tables in `storage` and `maintenance`. Loads the rows of a store when they are reached.
+//! `RowRange` iterates over the rows of a range of keys, from both ends. Made by `StoredTable`, which also removes the range of a store with it;
+//! read by `storage/read/rows`, and by reads of whole tables in `storage` and `maintenance`. Loads the rows of a store when they are reached.
 
 use std::marker::PhantomData;
 

@@ -1,6 +1,6 @@
 //! `WorkingSet` keeps the rows that a unit of work has loaded from a store, with its own changes over them, behind a lock. Made by
 //! `engine/database` for each read and write transaction on a store; used by `storage`, `engine/writer`, `engine/action/claim` and
-//! `maintenance/move_tasks`. Loads missing rows from the store.
+//! `maintenance/move_tasks`. Loads missing rows from the store, and commits the changes. A large read forgets rows that it has passed.
 
 use std::{
     collections::{BTreeMap, HashMap},

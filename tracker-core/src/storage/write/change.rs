@@ -1,5 +1,6 @@
-//! Writes one task: header, payload, history and the difference of its derived rows. Called by `engine/writer` and `retime`. These tables
-//! are written here, by `bulk` for many new tasks, and by `retime` for rows of the history.
+//! Writes one task: header, payload, history and the difference of its derived rows. Removes the oldest attempts of a full history, and the
+//! progress of an ended attempt. Called by `engine/writer` and `retime`. These tables are also written by `bulk` for many new tasks, by `retime`
+//! for rows of the history, by `engine/writer/rebuild`, and by `storage/raw_rows` for a move.
 
 use crate::{
     model::{

@@ -1,5 +1,5 @@
-//! Corrects recorded times that lie in the future, in every row that has one. Called by `engine/repair_time`; reads and writes every table
-//! with times.
+//! Corrects recorded times that lie in the future, and the due times that were counted from them; schedules look for occurrences from now on
+//! at the latest. Called by `engine/repair_time`, which corrects the clock floor; reads and writes the tables with such times.
 
 use super::{change::TaskChange, rate::NEXT};
 use crate::{

@@ -29,7 +29,8 @@ impl Scene {
         let running = Heartbeats::default();
         let claimed = fixture.claimed(number).tasks;
         for claimed in &claimed {
-            running.add_claimed(&fixture.tracker.shared, claimed);
+            let now = fixture.tracker.shared.engine.time().monotonic();
+            running.add_claimed(&fixture.tracker.shared, claimed, now);
         }
         Self { fixture, running, claimed }
     }
