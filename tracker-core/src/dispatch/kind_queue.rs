@@ -12,9 +12,9 @@ pub(super) struct KindQueue<T> {
     ready: VecDeque<T>,
     /// Bytes of payload in `ready`.
     bytes: usize,
-    /// The most tasks that pending claims may return.
+    /// The most tasks that unanswered claims may return.
     requested: usize,
-    /// The most bytes of payload that pending claims may return.
+    /// The most bytes of payload that unanswered claims may return.
     requested_bytes: usize,
     /// Running handlers.
     pub running: usize,
@@ -22,9 +22,10 @@ pub(super) struct KindQueue<T> {
     pub unstored: usize,
     /// Slots that are assigned to this kind.
     pub assigned: usize,
-    /// The number of the wake-up signal before the last claim, if that claim returned fewer tasks than requested.
+    /// The number of the wake-up signal before the last claim, if that claim returned fewer tasks than requested and was not cut by its
+    /// bytes.
     pub exhausted_at: Option<u64>,
-    /// The state of the file in which a claim returned no task.
+    /// The stamp of the last claim that returned no task.
     pub empty: Option<Stamp>,
     /// Whether the kind has a concurrency limit or a rate. Such a kind is not prefetched, because a waiting task would use up the limit.
     pub limited: bool,
@@ -70,7 +71,8 @@ impl<T: ClaimedTask> KindQueue<T> {
         std::mem::take(&mut self.ready).into()
     }
 
-    /// Whether one assigned slot can leave, because the others suffice for all ready and requested tasks.
+    /// Whether one assigned slot can leave, because the others suffice for all ready and requested tasks. `share` is how many tasks of the kind are
+    /// claimed before a slot needs them.
     pub(super) fn can_release_slot(&self, share: usize) -> bool {
         self.ready_or_requested() + self.running < self.assigned + share
     }
@@ -81,8 +83,8 @@ impl<T: ClaimedTask> KindQueue<T> {
         self.bytes + self.requested_bytes > most_bytes / 2
     }
 
-    /// Counts a claim of `most` tasks and returns its budget of payload bytes: all that is left. A second claim before the answer gets no
-    /// budget, so it returns only tasks that start at once.
+    /// Counts a claim of `most` tasks and returns how many bytes of payload its prefetched tasks may have: all that is left. A second claim before the
+    /// answer gets 0, so it returns only tasks that start at once.
     pub(super) fn request(&mut self, most: usize, most_bytes: usize) -> usize {
         let bytes = most_bytes.saturating_sub(self.bytes + self.requested_bytes);
         self.requested += most;

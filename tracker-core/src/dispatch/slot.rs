@@ -18,7 +18,7 @@ pub(super) struct Slot<T> {
     pub claim: Option<ClaimRequest>,
     /// It waits for a wake-up of the pool.
     pub waits: bool,
-    /// It counts answers, and may queue an outcome in place of one that was refused.
+    /// It counts the answers to stored outcomes ([`Action::Report`](super::Action::Report)), and may queue another outcome for a refused one.
     pub reports: bool,
     pub pass: Pass,
     /// The kind with which the next pass begins. Slots begin with different ones, so that no kind is served last by all.
@@ -38,7 +38,7 @@ pub(super) struct Assignment<T> {
     pub task: Option<T>,
     /// The assignment ends after the current task.
     pub ends_next: bool,
-    /// The answer of the start conditions, until the next claim.
+    /// Whether the start conditions of the pool let a handler start; kept until the next claim.
     pub reading: Option<Reading>,
 }
 
@@ -49,7 +49,7 @@ pub(super) enum Mode {
     Shared,
     /// Claims for itself, and starts the next task when the outcome of the last one is stored.
     Synchronous,
-    /// Like `Synchronous`, for one task, which may be isolated, because no other slot works on any kind.
+    /// Like `Synchronous`, for one task. No other slot works meanwhile, so the task may be an isolated one.
     Isolated,
 }
 

@@ -1,4 +1,4 @@
-//! Queues the actions of callers, and waits for their commit or leaves it to another thread; a caller that waits may lead. Called by `api`,
+//! Queues the actions of callers, and waits for their commit or leaves it to another thread; a caller that waits, or asks to, may lead. Called by `api`,
 //! `worker` and other files of `engine`; refuses calls that would wait for their own thread, and changes of a file that is open for reading.
 
 use super::{

@@ -1,6 +1,6 @@
-//! Tells the time of an engine: that of the store, or that of a clock of this process, which at opens and writes is never before the time of the
-//! file. Also refuses to open a shared file or store for writing while its tasks are moved. Called by `engine` at opens and writes, and by `api`
-//! and `worker`; reads the clock, which may be the user's, and the file state.
+//! Tells the time of an engine: that of the store, or that of a clock of this process. At the open it takes over the time of the store, or starts no
+//! earlier than that of the file; `group_commit` does so again at each write. Also refuses to open a shared file or store for writing while tasks are
+//! moved from it or to it. Called by `engine`, `api` and `worker`; reads the clock, which may be the user's, and at the open the file state.
 
 use super::{Engine, database::store_time};
 use crate::{
@@ -17,7 +17,7 @@ impl Engine {
         }
     }
 
-    /// Sees the time of a file or a store that was just opened, and refuses to write to a store from which tasks are moved.
+    /// Takes over the time of a file or store that was just opened, and refuses to write to one from which or to which tasks are moved.
     pub(super) fn see_open(&self, rows: &mut Tables<Reading<'_>>) -> Result<()> {
         // The move may have begun before the kinds were read. One that begins later changes the schema, which the writer notices.
         if !self.database.is_read_only() && self.is_shared_by_writers() {

@@ -1,5 +1,6 @@
-//! Checks the queue in many orders of threads: each waiting caller is answered, each queued action runs once, one thread leads at a time, a user
-//! transaction has the file to itself, and no thread waits for ever. Compiled for tests under `--cfg shuttle` only.
+//! Checks `commit_queue` in many orders of threads: each waiting caller is answered, each queued action is answered once, one thread leads at a time,
+//! callers enter a full queue once there is room, a user transaction has the file to itself, and no thread waits for ever. Compiled for tests under
+//! `--cfg shuttle` only.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! Waits for changes of the file or store, also those of other processes, which are seen only by the change number. Called by `worker`, `engine`,
-//! `api/tracker` and `api/schedule`. Reads the change number if several processes write to the file (`Sharing::Writers`) or the store, and starts
-//! `Listening`.
+//! Waits until a task may have become startable, also by a commit of another process, and tells the change number and whether others may write. Called
+//! by `worker`, `engine`, `api/tracker` and `api/schedule`. `change` reads the file or store; a wait does so at intervals if the file has several
+//! writers (`Sharing::Writers`) or is a store, and a long wait on a store starts the thread of `Listening`.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -20,7 +20,7 @@ const POLL_MAX: Duration = Duration::from_millis(100);
 /// The commits of other processes that this one has seen, and the listener for further ones.
 #[derive(Default)]
 pub(super) struct CrossProcess {
-    /// The change number up to which this process knows the file.
+    /// The change number of the last commit that this process has made or seen.
     known: AtomicU64,
     listening: Listening,
 }
@@ -70,7 +70,7 @@ impl PollIntervals {
         (!interval.is_zero()).then_some(interval)
     }
 
-    /// Whether the wait lasts for so long that a listener pays.
+    /// Whether the wait is so long that a listener is worth its start.
     fn is_long(&self) -> bool {
         self.interval >= POLL_MAX
     }
@@ -82,7 +82,7 @@ impl Engine {
         self.database.sharing() == Sharing::Writers
     }
 
-    /// Whether the file changes without a commit of this process.
+    /// Whether the file may change without a commit of this process.
     pub(super) fn is_written_by_others(&self) -> bool {
         self.is_shared_by_writers() || self.database.is_read_only()
     }

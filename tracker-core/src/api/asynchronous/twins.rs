@@ -1,5 +1,6 @@
-//! Defines the async twins of the handles besides `Tasks`: newtypes that deref to the blocking handle. Called by users, `worker/async_slot`
-//! and `worker/async_worker`. Their calls are defined beside the blocking forms. An execution that becomes async releases its task on drop.
+//! Defines the async twins of `Execution`, `Tracker`, `Batch` and `TaskGroup`: newtypes that deref to the blocking handle. Called by users,
+//! `worker/async_slot` and `worker/async_worker`. Their calls are defined beside the blocking forms. No I/O, but an execution that is dropped without
+//! an outcome queues the release of its task.
 
 use std::{
     fmt,

@@ -8,13 +8,13 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::model::codec::encoder;
 
-/// Hashes the fields marked `#[task(fingerprint)]` of a task as it was submitted.
+/// Hashes the fields marked `#[task(fingerprint)]` of a submitted task.
 ///
 /// Equal values have equal fingerprints, in every process. To that end the entries of a map are sorted by the bytes of
 /// their keys, and those of a set by their own bytes, wherever they are in the value:
 ///
 /// - of every map: `HashMap`, `BTreeMap`, `IndexMap`, a JSON object, a struct with `#[serde(flatten)]`;
-/// - of every set whose type is called `HashSet` or `IndexSet` and that serde writes by its own impl or that of its crate.
+/// - of every set whose type is called `HashSet` or `IndexSet` and that is written by serde's own impl, or by that of the crate that defines it.
 ///   serde hands a set over as a list, so that it is recognised by the name of its type.
 ///
 /// The order of every other sequence counts: of a `Vec`, of a `BinaryHeap`, and of a set of another name, such as a
@@ -64,7 +64,7 @@ impl Fingerprint {
         Self::default()
     }
 
-    /// Adds a field. A value that serde cannot write counts as absent, because the submit of the task fails on it anyway.
+    /// Adds a field. A value that serde cannot write counts as empty. If it is a part of the payload, the submit of the task fails on it.
     #[must_use]
     pub fn field<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
         let bytes = encoder::canonical(value).unwrap_or_default();
