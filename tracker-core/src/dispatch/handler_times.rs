@@ -40,7 +40,7 @@ impl HandlerTimes {
     pub(super) fn add(&mut self, took: Option<Duration>) {
         self.mean = (self.mean * 7 + took.map_or(LONG, |took| took.min(LONG))) / 8;
         self.calm = if took.is_some_and(|took| took < BLOCKING) { CALM.min(self.calm + 1) } else { 0 };
-        // Between the two bounds nothing changes, so that slots do not change their ways with each handler.
+        // Between the two bounds nothing changes, so that slots do not change their mode with each handler.
         if self.mean < SHORT && self.calm == CALM {
             self.shared = true;
         } else if self.mean >= 2 * SHORT || self.calm == 0 {

@@ -345,8 +345,13 @@ impl<T: ClaimedTask> Dispatcher<T> {
     /// Whether the pool claims tasks of the kind for any of its slots. A kind that has got a limit is shared until the tasks that are ready have started.
     fn is_shared(&self, kind: usize) -> bool {
         let queue = &self.kinds[kind];
-        let is_wanted = !queue.limited && (self.share() > 0 || self.shares_claims());
+        let is_wanted = !queue.limited && self.shares_tasks();
         (is_wanted || queue.has_ready()) && !self.bounds.conditional
+    }
+
+    /// Whether the pool claims for any of its slots, where limits and start conditions allow it.
+    fn shares_tasks(&self) -> bool {
+        self.share() > 0 || self.shares_claims()
     }
 
     /// Whether slots without prefetch claim for all that run no handler. One of them runs short handlers of many tasks faster than others wake up.
@@ -360,6 +365,6 @@ impl<T: ClaimedTask> Dispatcher<T> {
     /// Whether handlers are so short that their outcomes, and the claims for the next, wait for the thread that has run them to come
     /// back, rather than wake another thread.
     fn has_short_handlers(&self) -> bool {
-        self.handler_times.are_short() && (self.share() > 0 || self.shares_claims())
+        self.handler_times.are_short() && self.shares_tasks()
     }
 }

@@ -97,7 +97,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
     /// Whether a change of the kind concerns every slot: no task is ready or requested and no outcome is unanswered, each slot claims for itself, or
     /// there are several kinds, so that a single slot that is woken may have no use for it.
     fn affects_all_slots(&self, kind: usize) -> bool {
-        let claims_alone = self.share() == 0 && !self.shares_claims();
-        self.stopping || self.kinds.len() > 1 || self.isolation || claims_alone || self.kinds[kind].is_quiescent()
+        self.stopping
+            || self.kinds.len() > 1
+            || self.isolation
+            || !self.shares_tasks()
+            || self.kinds[kind].is_quiescent()
     }
 }

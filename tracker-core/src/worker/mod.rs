@@ -64,7 +64,7 @@ macro_rules! settings {
         /// counts as 1. [`pool_size`](Self::pool_size) changes it while the worker runs, also to 0.
         ///
         /// Where the handlers of one kind take less than 50 µs on average, one thread runs the tasks of several, since it does so faster than others
-        /// wake up. The others continue within about a millisecond if one of its handlers takes longer.
+        /// wake up. If one of its handlers takes longer, the others continue after a millisecond or two.
         #[must_use]
         pub fn threads(self, threads: usize) -> Self {
             self.settings.size.set(threads.max(1));

@@ -4,6 +4,7 @@
 
 mod attempt_span;
 mod outcomes;
+mod reports;
 mod submitted;
 
 use std::{
@@ -23,16 +24,16 @@ use crate::{
         shared::Shared,
         shutdown::RunningPool,
     },
-    engine::{Action, Claimed, FinishTask, Target, TaskCommand, Writer},
+    engine::{Claimed, FinishTask, Target, TaskCommand},
     model::{
-        bounds::{MANY, NAME, TEXT, check_followers, shorten},
+        bounds::{TEXT, check_followers},
         codec,
         error::{Error, ErrorKind, Result},
         kind::Kind,
         new_task::NewTask,
         panics::{self, catch_panic},
         task::{TaskKey, TaskRef, TrackedTask},
-        task_row::{Progress, TaskRow},
+        task_row::TaskRow,
         time::Micros,
         trace_context::TraceContext,
         transition::{Annotations, Command, Failure, Header, Outcome, Owner},
@@ -260,31 +261,6 @@ impl<T: TrackedTask> Execution<T> {
         Target::Known(self.task_ref, self.id.clone())
     }
 
-    /// Tells how far the attempt is. Does not wait: it is durable within 100 ms. Renews the lease too.
-    pub fn progress(&mut self, done: u64, total: Option<u64>, message: impl Into<String>) {
-        let progress = Progress { done, total, message: self.shared.text(message, TEXT), at: self.shared.engine.now() };
-        let command = Command::Renew { owner: self.owner, lease: None, begin: false };
-        let command =
-            TaskCommand { progress: Some(progress), ..TaskCommand::new(self.kind.id, self.target(), command) };
-        if let Err(error) = self.shared.engine.post(UpdateProgress { command, cancelled: self.cancelled.clone() }) {
-            panics::log_catching_panics(|| tracing::debug!(%error, "progress was not stored"));
-        }
-    }
-
-    /// Adds a note to the attempt's history, for every outcome. At most 100 notes of 16 KiB are kept.
-    pub fn note(&mut self, text: impl Into<String>) {
-        if self.annotations.notes.len() < MANY {
-            self.annotations.notes.push(self.shared.text(text, TEXT));
-        }
-    }
-
-    /// Stores a number in the attempt's history, for every outcome. At most 100 are kept.
-    pub fn metric(&mut self, name: impl Into<String>, value: f64) {
-        if self.annotations.metrics.len() < MANY {
-            self.annotations.metrics.push((shorten(name.into(), NAME), value));
-        }
-    }
-
     /// Has another task submitted in the commit of this one's success; at most 1,000. The success is refused (`Invalid`)
     /// if that is the same task unchanged: snooze a task to run it again, or submit a new id. The new one has this task's trace context.
     ///
@@ -385,22 +361,5 @@ impl<T: TrackedTask + fmt::Debug> fmt::Debug for Execution<T> {
             .field("fence", &self.owner.fence)
             .field("task", &self.task)
             .finish_non_exhaustive()
-    }
-}
-
-/// A command without a waiting caller. Its answer notifies the execution of a cancellation.
-struct UpdateProgress {
-    command: TaskCommand,
-    cancelled: Arc<AtomicBool>,
-}
-
-impl Action for UpdateProgress {
-    type Out = ();
-
-    fn run(&self, writer: &mut Writer<'_>) -> Result<()> {
-        if self.command.run(writer)?.is_some_and(|header| header.cancel) {
-            self.cancelled.store(true, Ordering::Relaxed);
-        }
-        Ok(())
     }
 }

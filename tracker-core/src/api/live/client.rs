@@ -161,7 +161,7 @@ impl Client {
     /// # Errors
     /// As [`Tracker::import_with`](crate::Tracker::import_with), with the same kind and message. [`ErrorKind::Closed`] if the process has closed
     /// the file, [`ErrorKind::Unsupported`] if it was built without the feature `json`, and [`ErrorKind::OutcomeUnknown`] if the connection broke,
-    /// the timeout passed, or `lines` yielded nothing for ten minutes: import again: tasks that were imported already are left as they are.
+    /// the timeout passed, or `lines` yielded nothing for ten minutes. Then import again: tasks that were imported already are left as they are.
     #[cfg(feature = "json")]
     pub fn import(&self, lines: impl io::Read, options: &ImportOptions) -> Result<Imported> {
         let stream = self.connect()?;

@@ -25,6 +25,7 @@ fn short_pool(bounds: Bounds, kinds: usize) -> Pool {
 fn waiting_pool(claimed: usize) -> Pool {
     let mut pool = short_pool(bounds(3, 0), 1);
     let first = claim(&mut pool, 0);
+    assert_eq!((first.most, first.begin), (1, 1), "no other slot works on the kind");
     assert_eq!((free(&mut pool, 1, 0), free(&mut pool, 2, 0)), (Action::Wait, Action::Wait));
     answer(&mut pool, first, found(claimed));
     pool
@@ -36,11 +37,7 @@ fn time_passes(pool: &mut Pool) -> Waiting {
 
 #[test]
 fn slot_claims_for_those_that_wait_and_runs_their_tasks() {
-    let mut pool = short_pool(bounds(3, 0), 1);
-    let first = claim(&mut pool, 0);
-    assert_eq!((first.most, first.begin), (1, 1), "no other slot works on the kind");
-    assert_eq!((free(&mut pool, 1, 0), free(&mut pool, 2, 0)), (Action::Wait, Action::Wait));
-    answer(&mut pool, first, found(1));
+    let mut pool = waiting_pool(1);
     assert_eq!(start(&mut pool, 0), None);
     assert_eq!(finish(&mut pool, Some(SHORT_TIME)), Storing::Queued { kind: 0, gathers: true });
     let second = claim(&mut pool, 0);
