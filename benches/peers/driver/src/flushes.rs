@@ -1,6 +1,6 @@
 //! Counts the flushes of a row with strace.
 
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
 use crate::{process::Call, results::Flushes, rows::Row, scratch::Scratch};
 
@@ -50,37 +50,69 @@ fn per_task(with: Option<u64>, without: Option<u64>, tasks: u64) -> Option<f64> 
 }
 
 fn traced(programs: &Path, row: &Row, call: &Call) -> Option<u64> {
-    let table = call.dir.join("strace.txt");
-    let words = ["strace", "-f", "-c", "-e", "trace=fsync,fdatasync,msync,sync_file_range,syncfs", "-o"];
+    let trace = call.dir.join("strace.txt");
+    let calls =
+        "trace=fsync,fdatasync,msync,sync_file_range,syncfs,openat,close,write,writev,pwrite64,pwritev,pwritev2";
+    // Without the text of buffers.
+    let words = ["strace", "-f", "-s", "0", "-e", calls, "-o"];
     let mut before: Vec<String> = words.map(str::to_owned).into();
-    before.push(table.display().to_string());
+    before.push(trace.display().to_string());
     call.run(programs, row, &before).ok()?;
-    Some(calls(&fs::read_to_string(table).ok()?))
+    Some(flushes(&fs::read_to_string(trace).ok()?))
 }
 
-/// The sum of the column `calls` of strace's table.
-fn calls(table: &str) -> u64 {
-    let number = |line: &str| {
-        let words: Vec<_> = line.split_whitespace().collect();
-        let flush = words.last().is_some_and(|name| name.contains("sync"));
-        if flush { words.get(3)?.parse::<u64>().ok() } else { None }
-    };
-    table.lines().filter_map(number).sum::<u64>()
+/// The calls in a trace of strace that flush: those that are named so, and writes to files that were opened with `O_DSYNC` or `O_SYNC`.
+fn flushes(trace: &str) -> u64 {
+    let (mut synchronous, mut opening) = (HashSet::new(), HashSet::new());
+    let mut count = 0;
+    for line in trace.lines() {
+        let Some((thread, call)) = line.split_once(char::is_whitespace) else { continue };
+        let (name, arguments) = call.trim_start().split_once('(').unwrap_or((call.trim_start(), ""));
+        let first = arguments.split([',', ')']).next().unwrap_or_default();
+        let is_synchronous = arguments.contains("O_DSYNC") || arguments.contains("O_SYNC");
+        match name {
+            "openat" if is_synchronous && call.ends_with("<unfinished ...>") => drop(opening.insert(thread)),
+            "openat" if is_synchronous => synchronous.extend(result(call)),
+            "close" => drop(synchronous.remove(first)),
+            _ if call.contains("openat resumed") && opening.remove(thread) => synchronous.extend(result(call)),
+            "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" => {
+                count += u64::from(synchronous.contains(first) || arguments.contains("RWF_DSYNC"));
+            }
+            "fsync" | "fdatasync" | "msync" | "sync_file_range" | "syncfs" => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+/// The result of a call, if it is a file descriptor.
+fn result(call: &str) -> Option<&str> {
+    let (_, result) = call.rsplit_once("= ")?;
+    result.split_whitespace().next().filter(|number| number.parse::<u32>().is_ok())
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn table_of_strace_is_parsed() {
-        let table = "\
-% time     seconds  usecs/call     calls    errors syscall
------- ----------- ----------- --------- --------- ----------------
- 99.00    0.051000         255       200           fdatasync
-  1.00    0.000500         250         2         1 fsync
------- ----------- ----------- --------- --------- ----------------
-100.00    0.051500         254       202         1 total
-";
-        assert_eq!(super::calls(table), 202);
-        assert_eq!(super::calls(""), 0);
+    fn flushes_of_a_trace_are_counted() {
+        let trace = r#"
+41 openat(AT_FDCWD, "tasks.redb", O_RDWR|O_CLOEXEC) = 3
+41 openat(AT_FDCWD, "tasks.redb", O_WRONLY|O_DSYNC|O_CLOEXEC) = 4
+42 openat(AT_FDCWD, "other", O_WRONLY|O_SYNC|O_CLOEXEC <unfinished ...>
+41 pwrite64(3, ""..., 4096, 0) = 4096
+41 pwrite64(4, ""..., 4096, 0 <unfinished ...>
+42 <... openat resumed>) = 5
+41 <... pwrite64 resumed>) = 4096
+42 write(5, ""..., 10) = 10
+41 fdatasync(3) = 0
+42 fsync(3 <unfinished ...>
+42 <... fsync resumed>) = 0
+41 openat(AT_FDCWD, "missing", O_WRONLY|O_DSYNC) = -1 ENOENT (No such file or directory)
+41 close(4) = 0
+41 openat(AT_FDCWD, "log", O_WRONLY) = 4
+41 write(4, ""..., 10) = 10
+41 +++ exited with 0 +++
+"#;
+        assert_eq!(super::flushes(trace), 4);
     }
 }
