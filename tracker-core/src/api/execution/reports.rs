@@ -1,5 +1,6 @@
-//! Defines the reports of a handler on its attempt: progress, notes and metrics. Called by users. Progress is queued in `Engine` without a wait; notes
-//! and metrics stay in memory until the end of the attempt. Calls `Options::redact`, which is user code.
+//! Defines the reports of a handler on its attempt: progress, notes and metrics. Called by users. Progress is queued in `Engine` without a wait; its
+//! commit also renews the lease, and notices a cancellation. Notes and metrics stay in memory until the end of the attempt. Calls
+//! `Options::redact`, which is user code.
 
 use std::sync::{
     Arc,

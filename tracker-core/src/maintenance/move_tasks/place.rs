@@ -1,5 +1,5 @@
-//! `MovePlace` names a file or a store as the source or the target of a move. Made by users and `tracker-cli`, resolved by `move_tasks/mod.rs`;
-//! checks that a path exists, and calls the user's function that connects to a store. `End` opens the place.
+//! `MovePlace` names a file, a store or, for tests, a storage backend as the source or the target of a move. Made by users and `tracker-cli`,
+//! resolved by `move_tasks/mod.rs`; checks that a path exists, and calls the user's function that connects to a store. `End` opens the place.
 
 use std::{fmt, io, path::Path, sync::Arc};
 
@@ -102,6 +102,6 @@ pub trait MovePlaceExt {
 
 impl MovePlaceExt for MovePlace {
     fn backend(make: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static) -> Self {
-        Self(Named::Place(Place::File(Location::Backend(Arc::new(make)))))
+        Self(Named::Place(Place::File(Location::backend(make))))
     }
 }

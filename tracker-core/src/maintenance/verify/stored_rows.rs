@@ -1,4 +1,5 @@
-//! Reads the stored rows that follow from tasks, and gives them to a sink. Called by `verify/mod.rs`; writes no row.
+//! Reads the rows of tasks, and gives them to a sink: payloads as rows that headers should have, all others as stored ones. Called by
+//! `verify/mod.rs`; returns the highest fence too, and writes no row.
 
 use super::comparison::{Comparison, RowContent, RowSink};
 use crate::{

@@ -1,6 +1,6 @@
 //! `TaskId` is the trait of types that an id may have, and `TaskKey` the bytes that order and identify an id. Used by all other folders
-//! except `dispatch`; pure, except for the `TaskId` of the user's own types. `TaskKey::from_bytes` reads bytes from disk and accepts only the
-//! forms of text, integers, UUIDs and byte strings.
+//! except `dispatch`; pure, except for the `TaskId` of the user's own types. `TaskKey::from_bytes` reads bytes that are not trusted, from disk,
+//! tickets, imports and URLs, and accepts only the forms of text, integers, UUIDs and byte strings.
 
 use std::{
     fmt,

@@ -1,6 +1,6 @@
-//! `Header` holds all fields of a task that the rules read and write: status, times, lease, counters and others, without the payload. Made and
-//! changed by `model/transition`, made by `portable/task` at an import, stored by `storage`, and read by `engine`, `api`, `worker`, `portable` and
-//! `maintenance/verify`. Plain data; `Header` also decides whether a task is isolated and whether it may be prefetched.
+//! `Header` holds all fields of a task that the rules read and write: status, times, lease, counters and others, without the payload. Made by
+//! `model/transition`, `storage/encoding` and, at an import, `portable/task`. Changed by `model/transition`, and by `engine/writer`, `portable` and
+//! `storage/read/task_rows` in what no command changes. Read by all folders except `dispatch`. Plain data; decides whether a task is isolated.
 
 use std::sync::Arc;
 

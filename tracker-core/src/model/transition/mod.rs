@@ -1,5 +1,6 @@
-//! Decides the change that a command makes to a task. Called by `engine/writer`, `Tasks::check_start`, which writes nothing, and
-//! `portable/imported_task`; `engine` reads the `Decision`. One pure function over values: no clock, no file, no randomness.
+//! Decides the change that a command makes to a task. `Rules::decide` is called by `engine/writer`, `Tasks::check_start`, which writes nothing, and
+//! `portable/imported_task`; `engine` reads the `Decision`. `explain`, `check_movable` and `TimeShift` are called by `api`, `engine` and `maintenance`
+//! too. Pure functions over values: no clock, no file, no randomness.
 //!
 //! [`Rules::decide`] gets the task's header (or none), a command, the policy and the time, and gives a new header with
 //! what goes into the history, or the reason for a refusal. The caller applies the result.

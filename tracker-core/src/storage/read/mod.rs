@@ -1,6 +1,6 @@
 //! Reads rows from the tables of a transaction: claim order, listings, dependencies, whole tasks. Mostly methods of `Tables`; called by
-//! `storage/write`, `engine`, `api`, `portable` and `maintenance`. A unit of work of a store that writes locks the rows that it reads. The files
-//! of small tables (`dependencies`, `schedules`, `throttles`) also write these.
+//! `storage/write`, `engine`, `api`, `portable` and `maintenance`. While a store writes, the rows that are read are locked. The files
+//! `dependencies` (with batches), `schedules` and `throttles` also write their tables; `expected_rows` is pure.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
