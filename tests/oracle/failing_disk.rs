@@ -3,7 +3,7 @@
 
 use std::{thread, time::Duration};
 
-use tracker_core::{Error, Tracker, file::Sharing, redb_store::OptionsExt, time::ManualClock};
+use tracker_core::{Error, Tracker, file::Sharing, time::ManualClock};
 
 use crate::{
     checker::{self, Figures},
@@ -20,17 +20,15 @@ const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 
 fn open(disk: &Disk, sharing: Sharing, cache: usize) -> Result<Tracker, Error> {
-    let disk = disk.clone();
-    let options = Tracker::options().sharing(sharing).clock(ManualClock::new()).cache_bytes(cache);
-    options.open_backend(move || disk.open())
+    disk.open_tracker(Tracker::options().sharing(sharing).clock(ManualClock::new()).cache_bytes(cache))
 }
 
 fn random_fault(random: &mut Random) -> Fault {
-    let operation = Operation::ALL[random.weighted(&[1, 4, 1, 2])];
+    let operation = Operation::ALL[random.weighted(&[1, 4, 2, 1, 2])];
     let most = match operation {
         Operation::Read | Operation::Write => 400,
         Operation::Resize => 2,
-        Operation::Sync => 100,
+        Operation::WriteThrough | Operation::Sync => 100,
     };
     Fault {
         operation,
@@ -47,7 +45,8 @@ fn play(run: u64) -> (Vec<log::Entry>, bool) {
     let sharing = [Sharing::Exclusive, Sharing::Readers, Sharing::Writers][random.below(3)];
     // Without a cache, reads come to the disk.
     let cache = [0, 1 << 20][random.below(2)];
-    let (disk, log) = (Disk::default(), Log::memory(|| 0));
+    let redo_log = [None, Some(256 << 10)][random.below(2)];
+    let (disk, log) = (Disk::default().with_log(redo_log), Log::memory(|| 0));
     let tracker = open(&disk, sharing, cache).unwrap();
     let tasks = AllTasks::open(&tracker).unwrap();
     let fault = random_fault(&mut random);

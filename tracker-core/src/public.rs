@@ -123,7 +123,7 @@ pub mod redb_store {
     pub use redb;
 
     pub use crate::{
-        api::redb_store::{OptionsExt, TrackerExt, TransactionExt},
+        api::redb_store::{LoggedBackend, OptionsExt, TrackerExt, TransactionExt},
         maintenance::move_tasks::MovePlaceExt,
     };
 }

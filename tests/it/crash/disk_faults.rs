@@ -49,6 +49,7 @@ fn is_another_attempt(step: &Step) -> bool {
 
 struct Case<'l> {
     sharing: Sharing,
+    log: Option<u32>,
     fault: Fault,
     looks: &'l [Snapshot],
 }
@@ -63,7 +64,7 @@ struct Tally {
 impl Case<'_> {
     /// Plays the script; whether the fault came.
     fn play(&self, tally: &mut Tally) -> Result<bool, String> {
-        let (disk, clock) = (Disk::default(), ManualClock::new());
+        let (disk, clock) = (Disk::default().with_log(self.log), ManualClock::new());
         let mut script = Script::open(&disk, self.sharing, &clock).map_err(|error| error.to_string())?;
         disk.fail(self.fault);
         for (number, step) in SCRIPT.iter().enumerate() {
@@ -156,7 +157,7 @@ impl Case<'_> {
     }
 }
 
-fn sweep(sharing: Sharing, phase: u64) {
+fn sweep(sharing: Sharing, log: Option<u32>, phase: u64) {
     let looks = undisturbed(sharing);
     let stride = if setting("TRACKER_SWEEP").is_some() { 1 } else { 23 };
     let only = setting("TRACKER_POINT");
@@ -172,7 +173,7 @@ fn sweep(sharing: Sharing, phase: u64) {
             let mut nth = only.unwrap_or(1 + (number * 2 + phase) % stride);
             loop {
                 let fault = Fault { operation, nth, error, done, lasting };
-                match (Case { sharing, fault, looks: &looks }).play(&mut tally) {
+                match (Case { sharing, log, fault, looks: &looks }).play(&mut tally) {
                     Ok(true) => {}
                     Ok(false) => break,
                     Err(what) => wrong.push(format!("TRACKER_POINT={nth}, {sharing:?}, {fault:?}, {what}")),
@@ -191,17 +192,30 @@ fn sweep(sharing: Sharing, phase: u64) {
 
 #[test]
 fn disk_faults_are_reported_truly_in_exclusive_mode() {
-    sweep(Sharing::Exclusive, 0);
+    sweep(Sharing::Exclusive, None, 0);
 }
 
 #[test]
 fn disk_faults_are_reported_truly_in_readers_mode() {
-    sweep(Sharing::Readers, 3);
+    sweep(Sharing::Readers, None, 3);
 }
 
 #[test]
 fn disk_faults_are_reported_truly_in_writers_mode() {
-    sweep(Sharing::Writers, 5);
+    sweep(Sharing::Writers, None, 5);
+}
+
+/// The length of the redo log, in bytes. Some commits fill it, and some are too large for it.
+const LOG: Option<u32> = Some(384 << 10);
+
+#[test]
+fn disk_faults_are_reported_truly_with_a_log_exclusively() {
+    sweep(Sharing::Exclusive, LOG, 7);
+}
+
+#[test]
+fn disk_faults_are_reported_truly_with_a_log_beside_readers() {
+    sweep(Sharing::Readers, LOG, 11);
 }
 
 /// A read outside a transaction once left the tracker refusing every further one.
@@ -212,7 +226,7 @@ fn failed_read_does_not_stop_later_reads_in_writers_mode() {
     let mut tally = Tally::default();
     for nth in 1.. {
         let fault = Fault { operation: Operation::Read, nth, error: EIO, done: false, lasting: false };
-        match (Case { sharing, fault, looks: &looks }).play(&mut tally) {
+        match (Case { sharing, log: None, fault, looks: &looks }).play(&mut tally) {
             Ok(true) => {}
             Ok(false) => break,
             Err(what) => panic!("read {nth}: {what}"),
@@ -223,19 +237,21 @@ fn failed_read_does_not_stop_later_reads_in_writers_mode() {
 
 #[test]
 fn fault_during_repair_is_reported_and_next_open_works() {
-    for sharing in [Sharing::Exclusive, Sharing::Readers, Sharing::Writers] {
-        let (disk, clock) = (Disk::default(), ManualClock::new());
+    let modes = [Sharing::Exclusive, Sharing::Readers, Sharing::Writers].map(|sharing| (sharing, None));
+    for (sharing, log) in modes.into_iter().chain([(Sharing::Exclusive, LOG), (Sharing::Readers, LOG)]) {
+        let (disk, clock) = (Disk::default().with_log(log), ManualClock::new());
         let mut script = Script::open(&disk, sharing, &clock).unwrap();
-        for step in &SCRIPT[..8] {
+        for step in &SCRIPT[..20] {
             (step.act)(&mut script).unwrap();
         }
         let unclean = disk.bytes();
+        assert_eq!(log.is_some(), unclean[512..].starts_with(b"trk.redo"), "{sharing:?}, {log:?}");
         let whole = Snapshot::at(&Disk::with_bytes(unclean.clone()), sharing, &clock, false).unwrap();
         let mut faults = 0;
         for operation in Operation::ALL {
             for error in [EIO, ENOSPC] {
                 for nth in 1.. {
-                    let disk = Disk::with_bytes(unclean.clone());
+                    let disk = Disk::with_bytes(unclean.clone()).with_log(log);
                     disk.fail(Fault { operation, nth, error, done: false, lasting: false });
                     let opened = Script::open(&disk, sharing, &clock);
                     if !disk.heal() {

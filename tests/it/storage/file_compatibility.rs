@@ -147,15 +147,18 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// The files of this version, and the ticket that stands in each.
+/// The files of this version, and the ticket that stands in each. That of a killed program has a redo log.
 fn fresh() -> [(&'static str, Vec<u8>, String); 2] {
     [("closed", true), ("killed", false)].map(|(name, closed)| {
-        let (disk, clock) = (Disk::default(), ManualClock::new());
-        let backend = disk.clone();
+        let (disk, clock) = (Disk::default().with_log((!closed).then_some(128 << 10)), ManualClock::new());
         let options = Tracker::options().sharing(Sharing::Exclusive).prune_every(None).clock(clock.clone());
-        let tracker = options.open_backend(move || backend.open()).unwrap();
+        let tracker = disk.open_tracker(options).unwrap();
         let ticket = write(&tracker, &clock).to_string();
         tracker.compact().unwrap();
+        for _ in 0..10 {
+            tracker.tasks::<then::Note>().unwrap().pause().unwrap();
+            tracker.tasks::<then::Note>().unwrap().resume().unwrap();
+        }
         let unclean = disk.bytes();
         tracker.close().unwrap();
         (name, if closed { disk.bytes() } else { unclean }, ticket)
@@ -254,7 +257,7 @@ fn kept_files_of_this_format_are_read() {
     let writes = std::env::var_os("TRACKER_FIXTURES").is_some();
     for (name, bytes, ticket) in fresh() {
         check(&bytes, &ticket, "just written");
-        let path = folder().join(format!("format-12-{name}.redb"));
+        let path = folder().join(format!("format-13-{name}.redb"));
         if writes {
             fs::create_dir_all(folder()).unwrap();
             fs::write(&path, bytes).unwrap();
@@ -268,7 +271,7 @@ fn kept_files_of_this_format_are_read() {
 #[test]
 fn file_of_an_older_format_is_refused_by_name() {
     let copies = tempfile::tempdir().unwrap();
-    for name in (1..=11).flat_map(|format| ["closed", "killed"].map(|state| format!("{format}-{state}"))) {
+    for name in (1..=12).flat_map(|format| ["closed", "killed"].map(|state| format!("{format}-{state}"))) {
         let path = copies.path().join(format!("{name}.redb"));
         let fixture = fs::read(folder().join(format!("format-{name}.redb"))).unwrap();
         fs::write(&path, &fixture).unwrap();
@@ -277,7 +280,7 @@ fn file_of_an_older_format_is_refused_by_name() {
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
             for part in [
                 &format!("format {}", name.split_once('-').unwrap().0),
-                "format 12",
+                "format 13",
                 "tracker export",
                 "tracker import",
             ] {
@@ -298,7 +301,7 @@ fn file_of_an_older_format_is_refused_by_name() {
 
 #[test]
 fn grown_struct_reads_tasks_of_its_old_form() {
-    let kept = fs::read(folder().join("format-12-closed.redb")).unwrap();
+    let kept = fs::read(folder().join("format-13-closed.redb")).unwrap();
     let tracker = opened(kept);
     let jobs = tracker.tasks::<now::Job>().unwrap();
     let found = all(&jobs);

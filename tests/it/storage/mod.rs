@@ -18,6 +18,8 @@ pub(crate) mod json_lines_move;
 pub(crate) mod network_file_systems;
 pub(crate) mod permissions;
 pub(crate) mod recover;
+#[cfg(target_os = "linux")]
+pub(crate) mod redo_logs;
 #[cfg(unix)]
 pub(crate) mod replaced;
 pub(crate) mod schedules;

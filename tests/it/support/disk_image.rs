@@ -35,6 +35,10 @@ impl<'l> DiskImage<'l> {
     }
 
     pub fn apply(&mut self, change: &'l Change) {
+        if matches!(change, Change::WriteThrough(..)) {
+            put(&mut self.synced, change, || true);
+            return;
+        }
         if !matches!(change, Change::Sync) {
             self.unsynced.push(change);
             return;
@@ -84,7 +88,7 @@ fn put_all(bytes: &mut Vec<u8>, changes: Vec<&Change>) {
 fn put(bytes: &mut Vec<u8>, change: &Change, mut keeps: impl FnMut() -> bool) {
     match change {
         Change::Resize(len) => resize(bytes, *len),
-        Change::Write(at, data) => {
+        Change::Write(at, data) | Change::WriteThrough(at, data) => {
             let (mut at, mut data) = (*at, &data[..]);
             while !data.is_empty() {
                 let (sector, rest) = data.split_at(data.len().min(512 - at % 512));

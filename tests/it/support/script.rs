@@ -7,15 +7,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tracker_core::{
-    Error, Execution, TaskStatus, Tasks, TrackedTask, Tracker,
-    batch::Batch,
-    dependency::OnDependencyFailure,
-    execution::Ticket,
-    file::Sharing,
-    redb_store::{OptionsExt, redb::TableDefinition},
-    schedule::ScheduleHandle,
-    submit::SubmitOptions,
-    time::ManualClock,
+    Error, Execution, TaskStatus, Tasks, TrackedTask, Tracker, batch::Batch, dependency::OnDependencyFailure,
+    execution::Ticket, file::Sharing, redb_store::redb::TableDefinition, schedule::ScheduleHandle,
+    submit::SubmitOptions, time::ManualClock,
 };
 
 use crate::support::{snapshot::Snapshot, test_disk::Disk};
@@ -302,6 +296,5 @@ impl Script {
 
 /// Opens it; nothing is deleted by itself, since what was acknowledged is looked for later.
 pub fn open(disk: &Disk, sharing: Sharing, clock: &ManualClock) -> Result<Tracker, Error> {
-    let disk = disk.clone();
-    Tracker::options().sharing(sharing).clock(clock.clone()).prune_every(None).open_backend(move || disk.open())
+    disk.open_tracker(Tracker::options().sharing(sharing).clock(clock.clone()).prune_every(None))
 }

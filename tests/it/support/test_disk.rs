@@ -7,12 +7,20 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard},
 };
 
-use tracker_core::redb_store::redb::{BackendError, StorageBackend};
+use tracker_core::{
+    Error, Options, Tracker,
+    redb_store::{
+        LoggedBackend, OptionsExt,
+        redb::{BackendError, StorageBackend},
+    },
+};
 
 /// A change of the disk.
 #[derive(Clone, Debug)]
 pub enum Change {
     Write(usize, Vec<u8>),
+    /// A write that is on the disk when it returns, whatever is with the others.
+    WriteThrough(usize, Vec<u8>),
     Resize(usize),
     Sync,
 }
@@ -22,12 +30,13 @@ pub enum Change {
 pub enum Operation {
     Read,
     Write,
+    WriteThrough,
     Resize,
     Sync,
 }
 
 impl Operation {
-    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Resize, Self::Sync];
+    pub const ALL: [Self; 5] = [Self::Read, Self::Write, Self::WriteThrough, Self::Resize, Self::Sync];
 }
 
 /// A fault: the n-th operation of its kind from now fails.
@@ -59,6 +68,7 @@ struct State {
     struck: bool,
     locks: Vec<Lock>,
     handles: u64,
+    log_length: Option<u32>,
     /// Whether syncs wait.
     held: bool,
     /// Number of syncs that wait.
@@ -141,6 +151,26 @@ impl Disk {
         self.state().struck
     }
 
+    /// Lets trackers write a redo log of this length, in bytes.
+    pub fn with_log(self, length: Option<u32>) -> Self {
+        self.state().log_length = length;
+        self
+    }
+
+    /// Opens a tracker on the disk.
+    pub fn open_tracker(&self, options: Options) -> Result<Tracker, Error> {
+        let disk = self.clone();
+        let Some(log_length) = self.state().log_length else { return options.open_backend(move || disk.open()) };
+        options.open_logged_backend(move || {
+            let through = disk.clone();
+            let write_through = move |offset, data: &[u8]| {
+                let change = Change::WriteThrough(usize_of(offset)?, data.to_vec());
+                through.state().change(Operation::WriteThrough, change)
+            };
+            Ok(LoggedBackend::new(disk.open()?, write_through, log_length))
+        })
+    }
+
     pub fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
         let mut state = self.state();
         state.handles += 1;
@@ -178,7 +208,9 @@ impl State {
     fn change(&mut self, operation: Operation, change: Change) -> io::Result<()> {
         let fails = self.begin(operation)?;
         match &change {
-            Change::Write(at, data) => self.bytes[*at..*at + data.len()].copy_from_slice(data),
+            Change::Write(at, data) | Change::WriteThrough(at, data) => {
+                self.bytes[*at..*at + data.len()].copy_from_slice(data);
+            }
             Change::Resize(len) => resize(&mut self.bytes, *len),
             Change::Sync => {}
         }

@@ -251,7 +251,9 @@ fn task_submitted_beside_a_long_handler_starts() {
                         mails.submit(&mail(301)).unwrap();
                         let begun = Instant::now();
                         // All others, since a stop gives back what other threads have claimed and not begun.
-                        while mails.counts().unwrap().get(Status::Succeeded) < 201 && begun.elapsed() < Duration::from_secs(20) {
+                        while mails.counts().unwrap().get(Status::Succeeded) < 201
+                            && begun.elapsed() < Duration::from_secs(20)
+                        {
                             thread::yield_now();
                         }
                         stop.stop();

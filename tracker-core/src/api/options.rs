@@ -69,6 +69,24 @@ impl Options {
         self
     }
 
+    /// Writes the pages of each commit in one piece into a redo log at the end of the file, and flushes only that. `false` by default.
+    ///
+    /// A commit then needs one flush in the default sharing mode too, and that flush is a shorter one. The log has 4 MiB, begins after 16
+    /// flushes, and is removed when the file is closed; after a crash the next open applies it, with and without this option. No effect
+    /// with [`Sharing::Writers`], and on other systems than Linux. Younger than the rest of the file's code.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("work.redb");
+    /// let tracker = tracker_core::Tracker::options().redo_log(true).open(path)?;
+    /// # Ok::<_, tracker_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn redo_log(mut self, yes: bool) -> Self {
+        self.file.redo_log = yes;
+        self
+    }
+
     /// Sets the memory for pages of the file, in bytes: 64 MiB by default.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {

@@ -2,7 +2,7 @@
 //! of their own (`OptionsExt`). Called by users and `tracker-cli`; opens the user's tables in the open transaction or a snapshot, and runs the
 //! user's functions that read a table and make a backend. Code that does not import them works with any store.
 
-use std::{io, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
 use redb::{Key, ReadOnlyTable, StorageBackend, Table, TableDefinition, TableError, TableHandle, Value};
 
@@ -10,7 +10,11 @@ use crate::{
     api::{options::Options, tracker::Tracker, transaction::Transaction},
     engine::Place,
     model::error::{Error, ErrorKind, Result},
-    storage::{definitions::RESERVED, file::Location, tables::Reading},
+    storage::{
+        definitions::RESERVED,
+        file::{Backend, Location, LogWriter},
+        tables::Reading,
+    },
 };
 
 /// Adds tables of redb to [`Transaction`].
@@ -119,6 +123,42 @@ pub trait OptionsExt {
         self,
         make: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
     ) -> Result<Tracker>;
+
+    /// Opens a tracker on a storage backend into which it writes a redo log, as into a file, once it has flushed it a few times.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    fn open_logged_backend(
+        self,
+        make: impl Fn() -> io::Result<LoggedBackend> + Send + Sync + 'static,
+    ) -> Result<Tracker>;
+}
+
+/// A storage backend with room for a redo log.
+#[non_exhaustive]
+pub struct LoggedBackend {
+    storage: Box<dyn StorageBackend>,
+    log: LogWriter,
+}
+
+impl LoggedBackend {
+    /// `write_through` writes bytes at an offset of `storage`, and returns once they would survive a power loss; other writes need not. The log
+    /// has `log_length` bytes, rounded up to a multiple of 64 KiB, and 512 more, so that redb without the log refuses the storage.
+    #[must_use]
+    pub fn new(
+        storage: Box<dyn StorageBackend>,
+        write_through: impl Fn(u64, &[u8]) -> io::Result<()> + Send + Sync + 'static,
+        log_length: u32,
+    ) -> Self {
+        let length = u64::from(log_length).max(1).next_multiple_of(1 << 16) + 512;
+        Self { storage, log: LogWriter { write_through: Box::new(write_through), length } }
+    }
+}
+
+impl fmt::Debug for LoggedBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoggedBackend").field("storage", &self.storage).finish_non_exhaustive()
+    }
 }
 
 impl OptionsExt for Options {
@@ -126,6 +166,17 @@ impl OptionsExt for Options {
         self,
         make: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
     ) -> Result<Tracker> {
-        self.start(Place::File(Location::Backend(Arc::new(make))), false)
+        self.start(Place::File(Location::backend(make)), false)
+    }
+
+    fn open_logged_backend(
+        self,
+        make: impl Fn() -> io::Result<LoggedBackend> + Send + Sync + 'static,
+    ) -> Result<Tracker> {
+        let location = Location::Backend(Arc::new(move || {
+            let LoggedBackend { storage, log } = make()?;
+            Ok(Backend { storage, log: Some(log) })
+        }));
+        self.start(Place::File(location), false)
     }
 }

@@ -20,7 +20,7 @@ use crate::{
 
 pub(super) const FORMAT_KEY: &str = "format";
 /// The mark of a tracker file: a name, and the version of the format as the last byte.
-pub(super) const FORMAT: &[u8; 8] = b"tracker\x0c";
+pub(super) const FORMAT: &[u8; 8] = b"tracker\x0d";
 /// In place of the version: the tasks are moved from here, or to here, as the row [`MOVE_KEY`] says. Versions of the tracker that do not know
 /// it take it for a newer format, and refuse the file too.
 const MOVING: u8 = u8::MAX;

@@ -1,4 +1,4 @@
-//! This tracker on a file. Variants: `readers` and `exclusive`, after its sharing modes; each also with `-prefetch`.
+//! This tracker on a file. Variants: `readers` and `exclusive`, after its sharing modes; each also with `-log`, a redo log, and with `-prefetch`.
 #![forbid(unsafe_code)]
 
 use peer_protocol::{Args, Error};
@@ -10,7 +10,8 @@ struct File;
 impl Place for File {
     fn open(args: &Args) -> Result<Tracker, Error> {
         let sharing = if args.variant.starts_with("readers") { Sharing::Readers } else { Sharing::Exclusive };
-        Ok(Tracker::options().sharing(sharing).open(args.dir.join("tasks.redb"))?)
+        let redo_log = args.variant.contains("-log");
+        Ok(Tracker::options().sharing(sharing).redo_log(redo_log).open(args.dir.join("tasks.redb"))?)
     }
 }
 

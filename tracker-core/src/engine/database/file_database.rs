@@ -23,7 +23,10 @@ use crate::{
         panics,
     },
     storage::{
-        file::{self, FileId, FileOptions, Identity, Location, OpenedFile, Sharing, Snapshot, catch_redb_panic},
+        file::{
+            self, FileId, FileOptions, Identity, Location, OpenedFile, Sharing, Snapshot, WritableFile,
+            catch_redb_panic,
+        },
         format::FormatProblem,
         tables::{Reading, Tables, Writing},
     },
@@ -41,7 +44,7 @@ pub(crate) struct FileDatabase {
 }
 
 enum Handle {
-    Write(redb::Database),
+    Write(WritableFile),
     Read(redb::ReadOnlyDatabase),
 }
 
@@ -82,13 +85,13 @@ impl FileDatabase {
         let handle = if read_only {
             Handle::Read(file::inspect(&location, &options)?)
         } else {
-            let OpenedFile { db, created } = file::open_or_create(&location, &options, &|db| {
+            let OpenedFile { file, created } = file::open_or_create(&location, &options, &|db| {
                 let txn = db.begin_write()?;
                 crate::storage::tables::init(&txn)?;
                 Ok(txn.commit()?)
             })?;
             panics::log_catching_panics(|| tracing::debug!(created, "opened the file"));
-            Handle::Write(db)
+            Handle::Write(file)
         };
         let identity = Identity::of(&location)?;
         Ok(Self { location, options, patience, read_only, handle: RwLock::new(Ok(handle)), identity })
@@ -145,7 +148,7 @@ impl FileDatabase {
         let (held, handle) = self.handle()?;
         let read = catch_redb_panic("reading", || {
             let txn = match &*handle {
-                Ok(Handle::Write(db)) => db.begin_read()?,
+                Ok(Handle::Write(file)) => file.db.begin_read()?,
                 Ok(Handle::Read(db)) => db.begin_read()?,
                 Err(closed) => return Err(closed.error()),
             };
@@ -165,15 +168,15 @@ impl FileDatabase {
         work: impl FnOnce(Writing<'_>) -> Result<(bool, R), E>,
     ) -> Result<R, E> {
         let (held, handle) = self.handle()?;
-        let db = match &*handle {
-            Ok(Handle::Write(db)) => db,
+        let file = match &*handle {
+            Ok(Handle::Write(file)) => file,
             Ok(Handle::Read(_)) => return Err(Error::read_only().into()),
             Err(closed) => return Err(closed.error().into()),
         };
         if let Some(identity) = &self.identity {
             identity.check_now_and_then()?;
         }
-        let mut txn = match catch_redb_panic("beginning a transaction", || self.begin(db)) {
+        let mut txn = match catch_redb_panic("beginning a transaction", || self.begin(&file.db)) {
             Ok(txn) => txn,
             Err(error) => {
                 drop((handle, held));
@@ -182,7 +185,7 @@ impl FileDatabase {
         };
         txn.set_quick_repair(quick_repair);
         match work(Writing::File(&txn)) {
-            Ok((true, result)) => match catch_redb_panic("committing", || Ok(txn.commit()?)) {
+            Ok((true, result)) => match file.commit(txn) {
                 Ok(()) => Ok(result),
                 Err(error) => {
                     drop((handle, held));
@@ -271,8 +274,8 @@ impl FileDatabase {
             *handle = Ok(Handle::Read(file::inspect_again(&self.location, &self.options)?));
             return Ok(());
         }
-        if let Ok(Handle::Write(db)) = mem::replace(&mut *handle, Err(Closed::ByCall))
-            && let Err(error) = file::close(&self.location, db)
+        if let Ok(Handle::Write(opened)) = mem::replace(&mut *handle, Err(Closed::ByCall))
+            && let Err(error) = file::close(&self.location, opened.db)
         {
             panics::log_catching_panics(|| tracing::debug!(%error, "closing before reopening"));
         }
@@ -302,7 +305,7 @@ impl FileDatabase {
         // Alone, so that no commit of this process separates the header from the state of redb.
         let (_held, handle) = self.handle_alone()?;
         let begin = || match &*handle {
-            Ok(Handle::Write(db)) => Ok(db.begin_read()?),
+            Ok(Handle::Write(file)) => Ok(file.db.begin_read()?),
             Ok(Handle::Read(db)) => Ok(db.begin_read()?),
             Err(closed) => Err(closed.error()),
         };
@@ -313,7 +316,7 @@ impl FileDatabase {
     pub(crate) fn exclusively<R>(&self, work: impl FnOnce(&mut redb::Database) -> Result<R>) -> Result<R> {
         let (held, mut handle) = self.handle_alone()?;
         let done = match &mut *handle {
-            Ok(Handle::Write(db)) => catch_redb_panic("maintaining the file", || work(db)),
+            Ok(Handle::Write(file)) => catch_redb_panic("maintaining the file", || work(&mut file.db)),
             Ok(Handle::Read(_)) => Err(Error::read_only()),
             Err(closed) => Err(closed.error()),
         };
@@ -326,8 +329,8 @@ impl FileDatabase {
         let closed = mem::replace(&mut *handle, Err(Closed::ByCall));
         drop((handle, held));
         match closed {
-            Ok(Handle::Write(db)) => {
-                file::close(&self.location, db)?;
+            Ok(Handle::Write(opened)) => {
+                file::close(&self.location, opened.db)?;
                 self.check_identity()
             }
             Ok(Handle::Read(db)) => catch_redb_panic("closing", || Ok(db.close()?)),

@@ -1,22 +1,30 @@
-//! `Boxed` wraps a boxed storage backend for redb calls that take one by value. Used by `open` and `inspect`; passes each call on to the
-//! backend, which is the user's or that of `salvage`.
+//! `Inspected` wraps a storage backend for opens that only read. Used by `inspect`; passes each call on to the backend, which is a file, the
+//! user's, or that of `salvage`.
 
 use std::{io, ops::Bound};
 
 use redb::{BackendError, StorageBackend};
 
-/// A boxed storage, for calls of redb that take one by value. Passes on every method: a lock method that is missing here would silently
-/// use redb's default, which does not lock.
-#[derive(Debug)]
-pub(crate) struct Boxed(pub Box<dyn StorageBackend>);
+use super::{layout, redo_log};
 
-impl StorageBackend for Boxed {
+/// A storage that is only read. While the file has a redo log, its header says that it was not closed cleanly, so that redb reads it only
+/// beside a live writer: without one, the log must be applied first.
+///
+/// Passes on every other method: a lock method that is missing here would silently use redb's default, which does not lock.
+#[derive(Debug)]
+pub(crate) struct Inspected(pub Box<dyn StorageBackend>);
+
+impl StorageBackend for Inspected {
     fn len(&self) -> io::Result<u64> {
         self.0.len()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
+        self.0.read(offset, out)?;
+        if offset == 0 && redo_log::find(self.0.len()?, &|at, out| self.0.read(at, out))?.is_some() {
+            layout::mark_unclean(out);
+        }
+        Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -18,6 +18,7 @@ use super::{
     folder::{self, folder},
     layout::{HEADER, Layout},
     redb_panic::catch_redb_panic,
+    redo_log::hide_descriptor,
 };
 use crate::model::error::{Error, ErrorKind, Result};
 
@@ -71,7 +72,9 @@ fn source(location: &Location, identity: Option<&Identity>) -> Result<Box<dyn St
             }
             Ok(Box::new(FileBackend::new(file)?))
         }
-        (Location::Backend(factory), _) => factory().map_err(|error| Fault::from(error).at(location.name())),
+        (Location::Backend(factory), _) => {
+            Ok(factory().map_err(|error| Fault::from(error).at(location.name()))?.storage)
+        }
         _ => Err(Error::invalid("a tracker in memory has no file to copy: export its tasks instead")),
     }
 }
@@ -125,6 +128,7 @@ fn copy(Snapshot { source, mut layout, transaction }: Snapshot, target: &mut Fil
             break;
         };
         source.read(at, part)?;
+        hide_descriptor(at, part);
         target.write_all(part)?;
         at += part.len() as u64;
     }

@@ -47,6 +47,14 @@ impl Fault {
         }
     }
 
+    /// Returns the fault of a file without a byte.
+    pub fn empty() -> Self {
+        Self::new(
+            ErrorKind::Foreign,
+            "the file is empty, so it is no tracker file; delete it if it is of no use, and a new one will be created",
+        )
+    }
+
     fn damaged(what: &str) -> Self {
         Self::new(
             ErrorKind::Corrupted,

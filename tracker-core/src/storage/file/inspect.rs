@@ -2,17 +2,21 @@
 //! `inspect_again` refuses it. Called by `engine/database`; runs the user's backend factory, and in a repair the user's callback for its progress.
 
 use std::{
+    fs::File,
     thread,
     time::{Duration, Instant},
 };
 
-use redb::{DatabaseError, ReadOnlyDatabase, backends::InMemoryBackend};
+use redb::{
+    DatabaseError, ReadOnlyDatabase,
+    backends::{FileBackend, InMemoryBackend},
+};
 
 use super::{
     FileOptions, Location,
-    backend::Boxed,
+    backend::Inspected,
     fault::Fault,
-    open::{close, missing, open_there},
+    open::{WritableFile, close, missing, open_there},
     redb_panic::catch_redb_panic,
     survey::{Survey, survey},
 };
@@ -63,9 +67,11 @@ pub(crate) fn inspect_again(location: &Location, options: &FileOptions) -> Resul
 fn open_read_only(location: &Location, options: &FileOptions) -> Result<Option<ReadOnlyDatabase>, Fault> {
     let builder = options.builder();
     let opened = match location {
-        Location::Path(path) => builder.open_read_only(path),
+        Location::Path(path) => {
+            builder.open_read_only_with_backend(Inspected(Box::new(FileBackend::new(File::open(path)?)?)))
+        }
         Location::Memory => builder.open_read_only_with_backend(InMemoryBackend::new()),
-        Location::Backend(factory) => builder.open_read_only_with_backend(Boxed(factory()?)),
+        Location::Backend(factory) => builder.open_read_only_with_backend(Inspected(factory()?.storage)),
     };
     match opened {
         Ok(db) => Ok(Some(db)),
@@ -78,7 +84,7 @@ fn open_read_only(location: &Location, options: &FileOptions) -> Result<Option<R
 fn repair(location: &Location, options: &FileOptions) -> Result<()> {
     let options = FileOptions { check_on_open: false, ..options.clone() };
     match open_there(location, &options) {
-        Ok(db) => {
+        Ok(WritableFile { db, .. }) => {
             close(location, db)?;
             panics::log_catching_panics(|| {
                 tracing::info!(

@@ -36,6 +36,20 @@ const UNFLUSHED: u8 = 8;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout([u8; HEADER]);
 
+/// Marks a file as not closed cleanly, in bytes from its start.
+pub(crate) fn mark_unclean(bytes: &mut [u8]) {
+    if let Some(flags) = bytes.get_mut(FLAGS) {
+        *flags |= UNCLEAN;
+    }
+}
+
+/// States that the latest commit is on the disk, in bytes from the start of the file.
+pub(crate) fn mark_flushed(bytes: &mut [u8]) {
+    if let Some(flags) = bytes.get_mut(FLAGS) {
+        *flags &= !UNFLUSHED;
+    }
+}
+
 impl Layout {
     /// Parses the header at the start of a file; an error of kind `InvalidData` if no redb file begins so.
     pub fn parse(header: &[u8; HEADER]) -> io::Result<Self> {

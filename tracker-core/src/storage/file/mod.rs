@@ -16,6 +16,7 @@ mod layout;
 mod leftover;
 mod open;
 mod redb_panic;
+mod redo_log;
 mod salvage;
 mod sharing;
 mod survey;
@@ -26,8 +27,9 @@ pub(crate) use copy::{Snapshot, snapshot, write as write_snapshot};
 pub(crate) use file_system::refuse_network_file_system;
 pub(crate) use identity::{FileId, Identity};
 pub(crate) use inspect::{inspect, inspect_again};
-pub(crate) use open::{OpenedFile, close, open_existing, open_or_create};
+pub(crate) use open::{OpenedFile, WritableFile, close, open_existing, open_or_create};
 pub(crate) use redb_panic::catch_redb_panic;
+pub(crate) use redo_log::LogWriter;
 pub(crate) use salvage::readable_commits;
 pub use sharing::Sharing;
 
@@ -53,7 +55,14 @@ pub(crate) enum Location {
 }
 
 /// Opens the caller's storage backend. Each call returns a new handle to the same bytes.
-pub(crate) type Factory = Arc<dyn Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync>;
+pub(crate) type Factory = Arc<dyn Fn() -> io::Result<Backend> + Send + Sync>;
+
+/// A storage below redb.
+pub(crate) struct Backend {
+    pub storage: Box<dyn StorageBackend>,
+    /// How to write a redo log into it. Without it, each flush is one of the storage.
+    pub log: Option<LogWriter>,
+}
 
 /// How to open the database.
 #[derive(Clone)]
@@ -67,6 +76,8 @@ pub(crate) struct FileOptions {
     pub on_repair: Option<Arc<dyn Fn(f64) + Send + Sync>>,
     /// Opens a file on a network file system too.
     pub allow_network_file_system: bool,
+    /// Writes a redo log into the file.
+    pub redo_log: bool,
 }
 
 impl Default for FileOptions {
@@ -77,6 +88,7 @@ impl Default for FileOptions {
             check_on_open: false,
             on_repair: None,
             allow_network_file_system: false,
+            redo_log: false,
         }
     }
 }
@@ -108,6 +120,11 @@ impl FileOptions {
 }
 
 impl Location {
+    /// A storage backend of the caller without a redo log.
+    pub(crate) fn backend(make: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static) -> Self {
+        Self::Backend(Arc::new(move || Ok(Backend { storage: make()?, log: None })))
+    }
+
     /// The name of the file in messages.
     pub(crate) fn name(&self) -> &Path {
         match self {
@@ -126,6 +143,7 @@ impl fmt::Debug for FileOptions {
             .field("check_on_open", &self.check_on_open)
             .field("on_repair", &self.on_repair.is_some())
             .field("allow_network_file_system", &self.allow_network_file_system)
+            .field("redo_log", &self.redo_log)
             .finish()
     }
 }

@@ -1,12 +1,12 @@
 //! Presents the two commits of a damaged file to redb as files that were closed, without a write to the file. Called by `maintenance/recover`;
-//! reads the file behind a lock, keeps the changed header in memory, and refuses writes.
+//! reads the file behind a lock, keeps the changed header and the blocks of a redo log in memory, and refuses writes.
 
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
     ops::Bound,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use redb::{BackendError, StorageBackend};
@@ -15,6 +15,7 @@ use super::{
     Location,
     fault::Fault,
     layout::{HEADER, Layout},
+    redo_log::{self, Replay, hide_descriptor},
 };
 use crate::model::error::Result;
 
@@ -24,30 +25,63 @@ use crate::model::error::Result;
 struct Salvage {
     file: Mutex<File>,
     layout: Layout,
+    log: Option<Arc<Replay>>,
 }
 
 /// The two commits of a damaged file as files to read from, the more likely one first: the latest commit, and the one before it.
 pub(crate) fn readable_commits(path: &Path) -> Result<[Location; 2]> {
-    let layout = layout_of(path).map_err(|error| Fault::from(error).at(path))?;
+    let (layout, log) = parts_of(path).map_err(|error| Fault::from(error).at(path))?;
+    let log = log.map(Arc::new);
     let mut earlier = layout.clone();
     earlier.select_earlier_commit();
     Ok([layout, earlier].map(|layout| {
-        let path = path.to_owned();
-        Location::Backend(Arc::new(move || {
+        let (path, log) = (path.to_owned(), log.clone());
+        Location::backend(move || {
             let file = Mutex::new(File::open(&path)?);
-            Ok(Box::new(Salvage { file, layout: layout.clone() }))
-        }))
+            Ok(Box::new(Salvage { file, layout: layout.clone(), log: log.clone() }))
+        })
     }))
 }
 
-fn layout_of(path: &Path) -> io::Result<Layout> {
-    let mut file = File::open(path)?;
+/// The header as the redo log leaves it, and the log.
+fn parts_of(path: &Path) -> io::Result<(Layout, Option<Replay>)> {
+    let file = Mutex::new(File::open(path)?);
+    let length = locked(&file).metadata()?.len();
+    let read = |offset, out: &mut [u8]| read(&file, offset, out);
     let mut header = [0; HEADER];
-    file.read_exact(&mut header)?;
+    locked(&file).read_exact(&mut header)?;
+    let log = match redo_log::find(length, &read)?.filter(|descriptor| descriptor.start <= length) {
+        Some(descriptor) => Some(redo_log::replay(descriptor, length, &read)?),
+        None => None,
+    };
+    if let Some(log) = &log {
+        log.cover(0, &mut header);
+    }
     let mut layout = Layout::parse(&header)?;
-    layout.grow(file.metadata()?.len());
+    layout.grow(log.as_ref().map_or(length, |log| log.descriptor.start));
     layout.close();
-    Ok(layout)
+    Ok((layout, log))
+}
+
+fn locked(file: &Mutex<File>) -> MutexGuard<'_, File> {
+    file.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads from the file. Missing bytes read as zeros.
+fn read(file: &Mutex<File>, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    out.fill(0);
+    let mut file = locked(file);
+    file.seek(SeekFrom::Start(offset))?;
+    let mut filled = 0;
+    while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 impl StorageBackend for Salvage {
@@ -56,17 +90,10 @@ impl StorageBackend for Salvage {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        out.fill(0);
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(offset))?;
-        let mut filled = 0;
-        while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match file.read(rest) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        read(&self.file, offset, out)?;
+        if let Some(log) = &self.log {
+            log.cover(offset, out);
+            hide_descriptor(offset, out);
         }
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         for (byte, stated) in out.iter_mut().zip(self.layout.bytes().iter().skip(offset)) {

@@ -44,11 +44,7 @@ pub(crate) fn survey(path: &Path) -> Result<Survey> {
             return Ok(Survey::File);
         }
         if Instant::now() >= until {
-            return Err(Fault::new(
-                ErrorKind::Foreign,
-                "the file is empty, so it is no tracker file; delete it if it is of no use, and a new one will be created",
-            )
-            .at(path));
+            return Err(Fault::empty().at(path));
         }
         thread::sleep(Duration::from_millis(10));
     }

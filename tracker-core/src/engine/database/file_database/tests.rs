@@ -42,7 +42,7 @@ impl StorageBackend for Disk {
 /// A database without a cache, so that each read goes to the disk.
 fn database(disk: &Disk) -> FileDatabase {
     let disk = disk.clone();
-    let location = Location::Backend(Arc::new(move || Ok(Box::new(disk.clone()))));
+    let location = Location::backend(move || Ok(Box::new(disk.clone())));
     let options = FileOptions { sharing: Sharing::Exclusive, cache_bytes: 0, ..FileOptions::default() };
     let database = FileDatabase::open(location, options, false, Duration::ZERO).unwrap();
     // Drops the pages that the creation of the file has written.
@@ -57,8 +57,8 @@ fn state(source: Reading<'_>) -> Result<crate::model::file_state::FileState> {
 /// Meets a fault as another thread that has not opened the file again yet.
 fn fail(database: &FileDatabase, disk: &Disk) {
     let (_held, handle) = database.handle().unwrap();
-    let Ok(Handle::Write(db)) = &*handle else { panic!("it is open for writing") };
-    let txn = db.begin_read().unwrap();
+    let Ok(Handle::Write(file)) = &*handle else { panic!("it is open for writing") };
+    let txn = file.db.begin_read().unwrap();
     disk.fails.store(true, SeqCst);
     let fault = state(Reading::File(&txn)).err().unwrap();
     assert!(fault.to_string().contains("a fault") && !fault.is_of_an_earlier_failure(), "{fault}");

@@ -15,7 +15,7 @@ use super::*;
 
 /// Bytes that outlive their handles, without locks.
 #[derive(Clone, Debug, Default)]
-struct Shared(Arc<InMemoryBackend>);
+pub(super) struct Shared(Arc<InMemoryBackend>);
 
 impl StorageBackend for Shared {
     fn len(&self) -> io::Result<u64> {
@@ -37,7 +37,7 @@ impl StorageBackend for Shared {
 
 fn of(bytes: &Shared) -> Location {
     let bytes = bytes.clone();
-    Location::Backend(Arc::new(move || Ok(Box::new(bytes.clone()))))
+    Location::backend(move || Ok(Box::new(bytes.clone())))
 }
 
 #[test]
@@ -49,10 +49,10 @@ fn a_backend_is_created_reopened_and_inspected() {
 
     let opened = open_or_create(&location, &options, &squares).unwrap();
     assert!(opened.created);
-    add(&opened.db, 500);
+    add(&opened.file.db, 500);
     drop(opened);
     assert!(!open_or_create(&location, &options, &squares).unwrap().created);
-    assert_eq!(all_squares(&open_existing(&location, &options).unwrap()).unwrap(), 501);
+    assert_eq!(all_squares(&open_existing(&location, &options).unwrap().db).unwrap(), 501);
     assert_eq!(all_squares(&inspect(&location, &options).unwrap()).unwrap(), 501);
 }
 
@@ -62,7 +62,7 @@ fn a_backend_that_was_never_filled_is_filled_at_the_next_open() {
     open_or_create(&of(&bytes), &options, &|_| Err(Error::invalid("crash"))).unwrap_err();
     let opened = open_or_create(&of(&bytes), &options, &squares).unwrap();
     assert!(opened.created);
-    assert_eq!(all_squares(&opened.db).unwrap(), 500);
+    assert_eq!(all_squares(&opened.file.db).unwrap(), 500);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_backend_without_locks_cannot_be_shared() {
 
 #[test]
 fn failing_backend_factory_is_reported() {
-    let location = Location::Backend(Arc::new(|| Err(io::Error::from(io::ErrorKind::StorageFull))));
+    let location = Location::backend(|| Err(io::Error::from(io::ErrorKind::StorageFull)));
     for error in [
         open_or_create(&location, &FileOptions::default(), &squares).unwrap_err(),
         open_existing(&location, &FileOptions::default()).unwrap_err(),
@@ -91,17 +91,17 @@ fn failing_backend_factory_is_reported() {
 fn locks_reach_the_backend() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bytes");
-    let location = Location::Backend(Arc::new(move || {
+    let location = Location::backend(move || {
         let file = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         let backend = redb::backends::FileBackend::new(file).map_err(io::Error::other)?;
         Ok(Box::new(backend))
-    }));
+    });
     for sharing in ALL {
         let first = open_or_create(&location, &shared(sharing), &squares).unwrap();
         match (sharing, open_existing(&location, &shared(sharing))) {
             (Sharing::Writers, Ok(second)) => {
-                add(&second, 500);
-                assert_eq!(all_squares(&first.db).unwrap(), 501);
+                add(&second.db, 500);
+                assert_eq!(all_squares(&first.file.db).unwrap(), 501);
             }
             (Sharing::Writers, Err(error)) => panic!("{error}"),
             (_, second) => assert_eq!(second.unwrap_err().kind(), ErrorKind::Busy),
@@ -112,7 +112,7 @@ fn locks_reach_the_backend() {
 
 #[test]
 fn the_wrapper_answers_as_the_storage_does() {
-    let boxed = super::super::backend::Boxed(Box::new(Shared::default()));
+    let boxed = super::super::backend::Inspected(Box::new(Shared::default()));
     let range = (Bound::Included(0), Bound::Unbounded);
     assert!(matches!(boxed.try_lock_range(range.0, range.1), Err(BackendError::Unsupported)));
     boxed.set_len(8).unwrap();
@@ -185,7 +185,7 @@ impl StorageBackend for CountingBackend {
 fn every_call_reaches_the_storage_and_every_failure_comes_back() {
     let storage = CountingBackend::default();
     storage.fails.store(true, SeqCst);
-    let boxed = super::super::backend::Boxed(Box::new(storage.clone()));
+    let boxed = super::super::backend::Inspected(Box::new(storage.clone()));
     let (start, end) = (Bound::Included(0), Bound::Unbounded);
     assert!(boxed.len().is_err() && boxed.read(0, &mut [0]).is_err() && boxed.write(0, &[0]).is_err());
     assert!(boxed.set_len(1).is_err() && boxed.sync_data().is_err() && boxed.close().is_err());
@@ -199,9 +199,9 @@ fn every_call_reaches_the_storage_and_every_failure_comes_back() {
 fn failure_to_close_the_storage_is_reported() {
     let storage = CountingBackend::default();
     let given = storage.clone();
-    let location = Location::Backend(Arc::new(move || Ok(Box::new(given.clone()))));
+    let location = Location::backend(move || Ok(Box::new(given.clone())));
     let opened = open_or_create(&location, &shared(Sharing::Exclusive), &squares).unwrap();
-    add(&opened.db, 500);
+    add(&opened.file.db, 500);
     storage.fails.store(true, SeqCst);
-    assert_eq!(close(&location, opened.db).unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(close(&location, opened.file.db).unwrap_err().kind(), ErrorKind::Io);
 }

@@ -177,5 +177,5 @@ fn links_are_followed_unless_they_lead_nowhere() {
     drop(first);
     let opened = open(&link, &FileOptions::default()).unwrap();
     assert!(!opened.created);
-    assert_eq!(all_squares(&opened.db).unwrap(), 500);
+    assert_eq!(all_squares(&opened.file.db).unwrap(), 500);
 }

@@ -22,12 +22,12 @@ fn a_new_file_is_filled_once_and_opened_ever_after() {
         let path = folder.path().join("jobs.redb");
         let first = open(&path, &shared(sharing)).unwrap();
         assert!(first.created);
-        add(&first.db, 500);
+        add(&first.file.db, 500);
         drop(first);
 
         let second = open_or_create(&location(&path), &shared(sharing), &|_| panic!("filled twice")).unwrap();
         assert!(!second.created);
-        assert_eq!(all_squares(&second.db).unwrap(), 501);
+        assert_eq!(all_squares(&second.file.db).unwrap(), 501);
         assert_eq!(names(folder.path()), ["jobs.redb"]);
     }
 }
@@ -105,10 +105,10 @@ fn two_first_starts_end_up_with_one_file() {
         if round % 2 == 0 {
             assert_eq!(filled.load(SeqCst), 2);
         }
-        add(&one.db, 1);
-        add(&two.db, 2);
-        assert_eq!(all_squares(&one.db).unwrap(), 3);
-        assert_eq!(all_squares(&two.db).unwrap(), 3);
+        add(&one.file.db, 1);
+        add(&two.file.db, 2);
+        assert_eq!(all_squares(&one.file.db).unwrap(), 3);
+        assert_eq!(all_squares(&two.file.db).unwrap(), 3);
         assert_eq!(names(folder.path()), ["jobs.redb"]);
     }
 }
@@ -128,7 +128,7 @@ fn of_two_first_starts_that_do_not_share_one_is_refused() {
             (start(), other.join().unwrap())
         });
         let (open, refused) = if one.is_ok() { (one, two) } else { (two, one) };
-        assert_eq!(all_squares(&open.unwrap().db).unwrap(), 500);
+        assert_eq!(all_squares(&open.unwrap().file.db).unwrap(), 500);
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Busy);
         assert_eq!(names(folder.path()), ["jobs.redb"]);
     }

@@ -35,11 +35,11 @@ fn truncated_unclean_file_is_reported_or_complete() {
     let folder = tempdir().unwrap();
     let (live, path) = (folder.path().join("live.redb"), folder.path().join("jobs.redb"));
     let opened = open(&live, &shared(Sharing::Exclusive)).unwrap();
-    add(&opened.db, 500);
+    add(&opened.file.db, 500);
     let whole = fs::read(&live).unwrap();
     for length in (9..whole.len()).step_by(30_011).chain((8192..whole.len()).step_by(16 * 4096)) {
         fs::write(&path, &whole[..length]).unwrap();
-        match catch_redb_panic("reading", || all_squares(&open(&path, &shared(Sharing::Exclusive))?.db)) {
+        match catch_redb_panic("reading", || all_squares(&open(&path, &shared(Sharing::Exclusive))?.file.db)) {
             // The last commit has one flush: redb may take it for one that was cut short, and go back by one.
             Ok(count) => assert!((500..=501).contains(&count), "{length} bytes: {count}"),
             Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupted, "{length} bytes: {error}"),
@@ -67,9 +67,9 @@ fn flipped_bytes_never_get_past_the_check() {
         fs::write(&path, bytes).unwrap();
         let read = catch_redb_panic("reading", || {
             let opened = open(&path, &checked())?;
-            add(&opened.db, 500);
-            let count = all_squares(&opened.db);
-            close(&location(&path), opened.db)?;
+            add(&opened.file.db, 500);
+            let count = all_squares(&opened.file.db);
+            close(&location(&path), opened.file.db)?;
             count
         });
         match read {

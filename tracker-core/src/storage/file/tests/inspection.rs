@@ -12,7 +12,7 @@ fn unclean(sharing: Sharing) -> (TempDir, PathBuf) {
     let (path, copy) = (folder.path().join("live.redb"), folder.path().join("jobs.redb"));
     let live = open(&path, &shared(sharing)).unwrap();
     for n in 500..520 {
-        add(&live.db, n);
+        add(&live.file.db, n);
     }
     fs::copy(&path, &copy).unwrap();
     drop(live);
@@ -50,7 +50,7 @@ fn shared_file_is_inspected_beside_its_writers() {
             continue;
         }
         let looked = looked.unwrap();
-        add(&live.db, 500);
+        add(&live.file.db, 500);
         assert_eq!(all_squares(&looked).unwrap(), 501);
     }
 }
@@ -83,7 +83,7 @@ fn opening_after_an_unclean_end_tells_how_far_the_repair_is() {
         })),
         ..shared(Sharing::Exclusive)
     };
-    assert_eq!(all_squares(&open(&path, &options).unwrap().db).unwrap(), 520);
+    assert_eq!(all_squares(&open(&path, &options).unwrap().file.db).unwrap(), 520);
     let progress_values = progress_values.lock().unwrap();
     assert!(
         !progress_values.is_empty() && progress_values.iter().all(|progress| (0.0..=1.0).contains(progress)),
@@ -107,7 +107,7 @@ fn while_another_repairs_it_the_inspector_waits() {
 fn memory_has_nothing_to_look_at() {
     let opened = open_or_create(&Location::Memory, &shared(Sharing::Writers), &squares).unwrap();
     assert!(opened.created);
-    assert_eq!(all_squares(&opened.db).unwrap(), 500);
+    assert_eq!(all_squares(&opened.file.db).unwrap(), 500);
     assert_eq!(inspect(&Location::Memory, &FileOptions::default()).map(drop).unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(open_existing(&Location::Memory, &FileOptions::default()).unwrap_err().kind(), ErrorKind::Closed);
 }

@@ -15,7 +15,7 @@ fn a_file_that_is_open_is_not_opened_a_second_time() {
             assert_eq!(error.kind(), ErrorKind::Busy, "{sharing:?}, {other:?}");
             assert!(error.to_string().starts_with(&format!("{}: it is open in another process", path.display())));
         }
-        assert_eq!(all_squares(&first.db).unwrap(), 500);
+        assert_eq!(all_squares(&first.file.db).unwrap(), 500);
         drop(first);
         open(&path, &shared(sharing)).unwrap();
     }
@@ -30,10 +30,10 @@ fn writers_share_it_even_in_one_process() {
     for other in [Sharing::Exclusive, Sharing::Readers] {
         assert_eq!(open(&path, &shared(other)).unwrap_err().kind(), ErrorKind::Busy);
     }
-    add(&one.db, 500);
-    add(&two.db, 501);
-    add(&one.db, 502);
-    assert_eq!(all_squares(&two.db).unwrap(), 503);
+    add(&one.file.db, 500);
+    add(&two.file.db, 501);
+    add(&one.file.db, 502);
+    assert_eq!(all_squares(&two.file.db).unwrap(), 503);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn it_can_be_reopened_as_soon_as_the_old_handle_is_gone() {
             let error = open_existing(&location(&path), &shared(sharing)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Busy);
         }
-        close(&location(&path), opened.db).unwrap();
-        assert_eq!(all_squares(&open_existing(&location(&path), &shared(sharing)).unwrap()).unwrap(), 500);
+        close(&location(&path), opened.file.db).unwrap();
+        assert_eq!(all_squares(&open_existing(&location(&path), &shared(sharing)).unwrap().db).unwrap(), 500);
     }
 }

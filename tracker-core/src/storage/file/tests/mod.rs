@@ -7,6 +7,9 @@ mod creation;
 mod damage;
 mod inspection;
 mod locking;
+mod redo_log;
+mod redo_log_cuts;
+mod redo_log_disk;
 mod wording;
 
 use std::{fs, path::Path};
