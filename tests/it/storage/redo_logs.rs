@@ -1,4 +1,4 @@
-//! The redo log of a file in use: what a crash leaves is opened, recovered, looked at and backed up, and is the same as without a log.
+//! Tests files with a redo log: after a crash they are opened, recovered, inspected and backed up, and hold the same tasks as files without a log.
 
 use std::{fs, path::Path};
 
@@ -43,8 +43,8 @@ fn log_of(bytes: &[u8]) -> [&[u8]; 2] {
     [&bytes[DESCRIPTOR..DESCRIPTOR + 48], &bytes[start + 8..start + 16]]
 }
 
-/// What a power loss leaves of a file with a log, if none of its pages was written since it had fewer tasks. Returns also how many
-/// there were then, and how many are acknowledged.
+/// Returns a file after a power loss that kept the whole log, and of the pages only those of an earlier moment. Also returns how many tasks there
+/// were at that moment, and how many are acknowledged.
 fn lost_pages(folder: &Path, sharing: Sharing) -> (Vec<u8>, u32, u32) {
     let path = folder.join("in use.redb");
     let tracker = Tracker::options().sharing(sharing).redo_log(true).open(&path).unwrap();

@@ -19,7 +19,7 @@ use tracker_core::{
 #[derive(Clone, Debug)]
 pub enum Change {
     Write(usize, Vec<u8>),
-    /// A write that is on the disk when it returns, whatever is with the others.
+    /// A write that is on the disk when it returns. Other writes may not be.
     WriteThrough(usize, Vec<u8>),
     Resize(usize),
     Sync,

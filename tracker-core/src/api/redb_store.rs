@@ -1,5 +1,5 @@
 //! Extension traits for users of redb: tables of their own in a transaction (`TransactionExt`) or in a read (`TrackerExt`), and a storage backend
-//! of their own (`OptionsExt`). Called by users and `tracker-cli`; opens the user's tables in the open transaction or a snapshot, and runs the
+//! of their own (`OptionsExt`), with a redo log if it is a `LoggedBackend`. Called by users and `tracker-cli`; opens the user's tables in the open transaction or a snapshot, and runs the
 //! user's functions that read a table and make a backend. Code that does not import them works with any store.
 
 use std::{fmt, io, sync::Arc};

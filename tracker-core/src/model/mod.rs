@@ -20,7 +20,7 @@ pub(crate) mod panics;
 pub(crate) mod payload;
 pub(crate) mod place;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub(crate) mod schedule;
 pub(crate) mod status;
 pub(crate) mod task;

@@ -1,5 +1,5 @@
-//! Makes a kind named `job` and tasks of it for the unit tests of `engine`, `storage`, `maintenance` and `worker`. Plain data; compiled for
-//! tests only.
+//! Makes a kind named `job`, tasks of it, and random numbers for the unit tests of `engine`, `storage`, `maintenance` and `worker`. Plain data;
+//! compiled for tests only.
 
 use super::{kind::KindSpec, new_task::NewTask};
 use crate::model::{
@@ -47,5 +47,16 @@ impl NewTask {
             throttle: None,
             dependencies: Vec::new(),
         }
+    }
+}
+
+/// Random numbers that follow from a seed.
+#[derive(Debug)]
+pub(crate) struct Random(pub u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(&self.0.to_le_bytes(), 7);
+        usize::try_from(self.0 % end as u64).unwrap_or_default()
     }
 }

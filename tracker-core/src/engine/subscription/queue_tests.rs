@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Next, SubscriptionQueue};
-use crate::model::task::TaskRef;
+use crate::model::{sample::Random, task::TaskRef};
 
 const fn task(seq: u64) -> TaskRef {
     TaskRef { kind: 1, seq }
@@ -91,18 +91,6 @@ impl Model {
             }
         }
         if self.ended { Next::Closed } else { due.map_or(Next::Empty, Next::Wait) }
-    }
-}
-
-/// A small generator of numbers that repeats itself from a seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 20) as usize % bound
     }
 }
 

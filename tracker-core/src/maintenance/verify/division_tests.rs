@@ -6,12 +6,11 @@ use std::{fs, path::Path};
 
 use redb::{Database, ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{Division, Inconsistency, verify_divided};
 use crate::{
     Options, TaskStatus, TrackedTask, Tracker, batch::BatchOptions, dependency::OnDependencyFailure, file::Sharing,
-    storage::definitions, submit::SubmitOptions, time::ManualClock,
+    model::sample::Random, storage::definitions, submit::SubmitOptions, time::ManualClock,
 };
 
 #[derive(TaskStatus, Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,16 +96,6 @@ fn write_file(path: &Path, fetches: u32) {
     jobs.start(31).unwrap().succeed().unwrap();
     drop((tasks, crawls, jobs, night, day));
     tracker.close().unwrap();
-}
-
-/// Numbers that follow from a seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = xxh3_64_with_seed(&self.0.to_le_bytes(), 7);
-        usize::try_from(self.0 % end as u64).unwrap()
-    }
 }
 
 /// Removes a row, changes its value, or adds one with another key.

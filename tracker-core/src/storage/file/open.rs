@@ -1,6 +1,6 @@
 //! Opens and closes the database file, and has `create` make a new one. Called by `engine/database` and `inspect`; takes the lock of the file,
-//! and may write to it (redb repairs it at open and closes it cleanly). Runs the user's backend factory, and in a repair or a check the user's
-//! callback for its progress.
+//! and may write to it (redb repairs it at open and closes it cleanly, and a redo log is applied). Commits through `WritableFile`. Runs the user's
+//! backend factory, and in a repair or a check the user's callback for its progress.
 
 use std::{fs::File, io, path::Path};
 
@@ -175,8 +175,8 @@ fn open_backend(backend: Backend, options: &FileOptions) -> Result<WritableFile,
 
 /// The length of the redo log of a file, in bytes: a hundred commits of one row or so, after which the file itself is flushed.
 ///
-/// It is no multiple of a page, so that redb without this log, as in an older version of the tracker, refuses the length of the file before it
-/// writes to it.
+/// It is no multiple of a page. So a program that does not know the log, such as an older version of the tracker, gets an error from redb, which
+/// checks the length of the file before it writes to it.
 const LOG_LENGTH: u64 = (4 << 20) + 512;
 
 fn file_backend(path: &Path, options: &FileOptions) -> Result<Backend, Fault> {

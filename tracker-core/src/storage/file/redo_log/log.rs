@@ -18,11 +18,9 @@ pub(crate) struct LogWriter {
     pub length: u64,
 }
 
-impl LogWriter {
-    /// The length of the largest record, in bytes.
-    pub fn largest_record(&self) -> u64 {
-        self.length / LARGEST_PART
-    }
+/// The length of the largest record in a log of this length, in bytes.
+pub(super) fn largest_record(log_length: u64) -> u64 {
+    log_length / LARGEST_PART
 }
 
 /// A log that has begun.
@@ -45,16 +43,12 @@ impl Log {
         Self { descriptor, epoch, position: 0, number: 0, batch: Batch::new(), span: 0, is_overfull: false }
     }
 
-    fn largest(&self) -> u64 {
-        self.descriptor.length / LARGEST_PART
-    }
-
     pub fn add(&mut self, offset: u64, data: &[u8]) {
         self.span = self.span.saturating_add(data.len() as u64);
         if !self.is_overfull {
             self.is_overfull = self.span > self.descriptor.length
                 || !self.batch.add(offset, data)
-                || self.batch.record_length() > self.largest();
+                || self.batch.record_length() > largest_record(self.descriptor.length);
         }
         if self.is_overfull {
             self.batch.clear();

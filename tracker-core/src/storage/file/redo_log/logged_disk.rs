@@ -1,6 +1,6 @@
 //! `LoggedDisk` is the storage backend between redb and a file: it decides which flushes go to the redo log, and applies the log of a crashed
-//! process. Made by `open`; `engine/database` states through `Logging` where commits begin and end. Reads and writes the file, or the user's
-//! storage backend.
+//! process. Made by `open`, which states through `Logging` where commits begin and end. Reads and writes the file, or the user's storage
+//! backend.
 
 use std::{
     fmt, io, mem,
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     descriptor::{self, Descriptor},
-    log::{Log, LogWriter},
+    log::{Log, LogWriter, largest_record},
     replay::{find, replay},
 };
 use crate::storage::file::layout::{self, HEADER};
@@ -21,12 +21,10 @@ use crate::storage::file::layout::{self, HEADER};
 /// How many flushes of little data a process makes in a row before it begins a log, which costs flushes of its own.
 const FLUSHES_BEFORE: u32 = 16;
 
-/// A storage that may write a redo log. Clones are the same.
-#[derive(Clone)]
+/// A storage that may write a redo log.
 pub(crate) struct LoggedDisk(Arc<Shared>);
 
-/// The end of a [`LoggedDisk`] that states where commits begin and end.
-#[derive(Clone)]
+/// A handle to a [`LoggedDisk`] that states where commits begin and end.
 pub(crate) struct Logging(Arc<Shared>);
 
 struct Shared {
@@ -46,7 +44,7 @@ struct State {
     flushes: u32,
     /// Without a log: how much has been written since the last flush, in bytes.
     unflushed: u64,
-    /// The log could not begin, or is not to begin again.
+    /// The log could not begin. It is not tried again.
     is_refused: bool,
     commit: Commit,
     /// An error left the state of the disk unknown. Everything is refused from then on; the next open applies the log.
@@ -61,7 +59,7 @@ enum Commit {
     Begun,
     /// Its first flush was left out.
     FlushDue,
-    /// Its flushes are not left out any more: redb goes on as if the commit survived a power loss, and reuses pages of the one before.
+    /// A flush was made. No further one is left out: after it, redb may reuse pages of the commit before.
     Flushed,
 }
 
@@ -210,7 +208,7 @@ impl Shared {
     fn flush(&self, state: &mut State) -> io::Result<()> {
         state.commit.flush();
         let (Some(log), Some(writer)) = (&mut state.log, &self.writer) else {
-            let is_little = self.writer.as_ref().is_some_and(|writer| state.unflushed <= writer.largest_record());
+            let is_little = self.writer.as_ref().is_some_and(|writer| state.unflushed <= largest_record(writer.length));
             state.flushes = if is_little { state.flushes.saturating_add(1) } else { 0 };
             state.unflushed = 0;
             return self.disk.sync_data();
@@ -237,15 +235,13 @@ impl Shared {
         log.append(writer)
     }
 
-    /// Ends the log, so that redb's part is the whole file.
+    /// Ends the log if there is one, so that redb's part is the whole file.
     fn end(&self, state: &mut State) -> io::Result<()> {
+        let Some(log) = state.log.take() else { return Ok(()) };
         self.disk.sync_data()?;
         state.commit.flush();
         state.flushes = 0;
-        match state.log.take() {
-            Some(log) => self.remove(log.descriptor),
-            None => Ok(()),
-        }
+        self.remove(log.descriptor)
     }
 }
 
@@ -268,9 +264,7 @@ impl StorageBackend for LoggedDisk {
 
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.0.guarded(&mut self.0.state(), |shared, state| {
-            if state.log.is_some() {
-                shared.end(state)?;
-            }
+            shared.end(state)?;
             shared.disk.set_len(length)
         })
     }
@@ -298,10 +292,7 @@ impl StorageBackend for LoggedDisk {
     fn close(&self) -> io::Result<()> {
         let ended = {
             let mut state = self.0.state();
-            match &state.log {
-                Some(_) if !state.is_broken => self.0.guarded(&mut state, Shared::end),
-                _ => Ok(()),
-            }
+            if state.is_broken { Ok(()) } else { self.0.guarded(&mut state, Shared::end) }
         };
         let closed = self.0.disk.close();
         ended.and(closed)

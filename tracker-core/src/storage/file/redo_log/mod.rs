@@ -1,5 +1,5 @@
 //! The redo log: pages of a commit are written to their places without a flush, and once more, in one piece, into a log behind redb's part of
-//! the file, which is flushed. After a power loss the next open writes the pages again. Used by `open`, `inspect`, `salvage` and `copy`;
+//! the file, which is flushed. After a power loss the next open writes the pages again. Used by `open`, `backend`, `salvage` and `copy`;
 //! reads and writes the file.
 //!
 //! A flush of scattered pages takes the disk two to three times as long as one piece, and a commit in two phases needs two of them. The log
@@ -8,8 +8,8 @@
 //! # Why it is correct
 //!
 //! redb expects of a storage that a power loss leaves the state of the last flush, changed by any part of the writes after it. Records hold
-//! all writes since the log began; a record is complete or not there. So the blocks of all records, over whatever the disk has kept, are the
-//! state of the last record and a part of the later writes.
+//! all writes since the log began, and a record that is not complete is ignored. So an open that writes the blocks of all records into the file
+//! produces the state of the last record, changed by a part of the later writes.
 //!
 //! - The first record of an epoch holds redb's header, so that applying the log always leads back to the commit of its last record, whichever
 //!   header the disk has kept. So the order in which later writes reach the disk does not matter, and the first of the two flushes of a commit

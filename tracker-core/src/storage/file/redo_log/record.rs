@@ -1,5 +1,5 @@
-//! A record of the redo log: the writes of one flush, with a checksum, so that a record that was written in part is no record. Built by
-//! `logged_disk`, read by `replay`; pure, over bytes that are not trusted.
+//! A record of the redo log: the writes of one flush, with a checksum, so that a record that was written in part is ignored. Built by
+//! `log`, read by `replay`; pure, over bytes that are not trusted.
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -14,7 +14,7 @@ pub(super) const HEAD: usize = 48;
 /// The length of the head of a write, in bytes: its offset, its length, and how much of it is in the record.
 const WRITE_HEAD: usize = 16;
 
-/// Zeros at the end of a write are left out in pieces of this length, in bytes. Two thirds of what redb writes are such zeros.
+/// Zeros at the end of a write are left out in pieces of this length, in bytes. redb writes whole pages, which are seldom full.
 const ZEROS: [u8; 64] = [0; 64];
 
 /// Writes that are not in the log yet, in the form of a record.

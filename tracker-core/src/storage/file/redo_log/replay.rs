@@ -1,4 +1,4 @@
-//! Finds out what the redo log of a file holds, as the blocks of the file that it changes. Called by `logged_disk`, which writes them, and by
+//! Reads the redo log of a file, as the blocks of the file that it changes. Called by `logged_disk`, which writes them, and by
 //! `salvage`, which only reads them; reads the file, whose bytes are not trusted.
 
 use std::{
@@ -14,7 +14,7 @@ use super::{
 /// The longest log that is read, in bytes.
 const MAX_LENGTH: u64 = 1 << 30;
 
-/// What a log holds.
+/// The content of a log.
 #[derive(Debug)]
 pub(crate) struct Replay {
     pub descriptor: Descriptor,
@@ -65,7 +65,7 @@ pub(crate) fn replay(descriptor: Descriptor, file_length: u64, read: Read<'_>) -
 }
 
 impl Replay {
-    /// Makes one write. What lies behind redb's part is no write of redb, and is skipped.
+    /// Applies one write. Skips a write beyond redb's part, which redb never makes.
     fn put(&mut self, Write { offset, length, bytes }: Write<'_>, read: Read<'_>) -> io::Result<()> {
         let Some(end) = offset.checked_add(length as u64).filter(|end| *end <= self.descriptor.start) else {
             return Ok(());

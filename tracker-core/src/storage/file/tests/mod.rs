@@ -1,6 +1,26 @@
 //! Tests of the database file: the result of each open and the files that it leaves behind. They write to temporary folders.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+/// The lock methods of a storage that no other program uses.
+macro_rules! free_locks {
+    () => {
+        free_locks!(bool, true, try_lock_range, try_lock_shared_range);
+        free_locks!((), (), lock_range, lock_shared_range, unlock_range);
+        free_locks!(bool, false, query_lock_range);
+    };
+    ($result:ty, $answer:expr, $($method:ident),+) => {
+        $(
+            fn $method(
+                &self,
+                _: std::ops::Bound<u64>,
+                _: std::ops::Bound<u64>,
+            ) -> std::result::Result<$result, redb::BackendError> {
+                Ok($answer)
+            }
+        )+
+    };
+}
+
 mod backend;
 mod bad_path;
 mod creation;

@@ -1,41 +1,27 @@
-//! Cuts the power at random calls of random commits with a redo log. What is left of the disk must hold the last acknowledged commit or the one
-//! under way, and nothing else. `TRACKER_SWEEP=1` cuts it more often, in more sequences of commits.
+//! Cuts the power at random calls of random commits with a redo log. After each cut the disk must hold either the last acknowledged commit or the
+//! one that was being made. `TRACKER_SWEEP=1` cuts the power more often, in more sequences of commits.
 
 use std::{
     collections::BTreeMap,
-    ops::Bound,
     sync::{Arc, Mutex},
 };
 
-use redb::{BackendError, ReadableDatabase};
+use redb::ReadableDatabase;
 
 use super::*;
+use crate::model::sample::Random;
 
 const VERSIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("versions");
 const SECTOR: usize = 512;
 
-/// The generator `SplitMix64`.
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % most
-    }
-}
-
 #[derive(Debug)]
 struct State {
     bytes: Vec<u8>,
-    /// What is certainly on the disk.
+    /// The content that a power loss keeps for certain.
     durable: Vec<u8>,
     random: Random,
     /// One of so many calls is a power cut; 0 for none.
-    cuts: u64,
+    cuts: usize,
     images: Vec<Vec<u8>>,
     records: usize,
     /// Whether it is the image of another disk.
@@ -56,7 +42,7 @@ impl State {
         }
     }
 
-    /// Takes images of all sorts, where a mistake would be rare to see.
+    /// Takes one image of each sort: at calls that are rare and that a mistake would concern.
     fn cut_in_all_ways(&mut self) {
         match self.cuts {
             0 => {}
@@ -66,7 +52,7 @@ impl State {
     }
 
     /// Takes an image: what is durable, and of the later writes nothing, all, a random half of the sectors, or redb's header.
-    fn cut(&mut self, kept: u64) {
+    fn cut(&mut self, kept: usize) {
         let mut image = self.durable.clone();
         if self.random.below(2) == 0 {
             image.resize(self.bytes.len(), 0);
@@ -144,28 +130,11 @@ impl StorageBackend for Disk {
         self.0.lock().unwrap().write(offset, data, false);
         Ok(())
     }
-    fn try_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
-        Ok(true)
-    }
-    fn try_lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
-        Ok(true)
-    }
-    fn lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
-        Ok(())
-    }
-    fn lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
-        Ok(())
-    }
-    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
-        Ok(())
-    }
-    fn query_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
-        Ok(false)
-    }
+    free_locks!();
 }
 
 impl Disk {
-    fn new(bytes: Vec<u8>, seed: u64, cuts: u64) -> Self {
+    fn new(bytes: Vec<u8>, seed: u64, cuts: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             durable: bytes.clone(),
             random: Random(seed),
@@ -220,16 +189,15 @@ fn commit(file: &WritableFile, random: &mut Random, versions: &mut Versions, at_
     transaction.set_quick_repair(random.below(8) == 0);
     {
         let mut table = transaction.open_table(VERSIONS).unwrap();
-        let count = [1, 1, 1, 3, 3, 20, 300][usize::try_from(random.below(7)).unwrap()].max(at_least);
+        let count = [1, 1, 1, 3, 3, 20, 300][random.below(7)].max(at_least);
         let removes = random.below(8) == 0;
         for _ in 0..count {
-            let key = random.below(3_000);
+            let key = random.below(3_000) as u64;
             if removes {
                 table.remove(key).unwrap();
                 versions.remove(&key);
             } else {
-                let value =
-                    vec![u8::try_from(random.below(255)).unwrap() + 1; usize::try_from(random.below(200)).unwrap()];
+                let value = vec![u8::try_from(random.below(255)).unwrap() + 1; random.below(200)];
                 table.insert(key, value.as_slice()).unwrap();
                 versions.insert(key, value);
             }

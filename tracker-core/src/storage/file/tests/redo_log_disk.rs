@@ -1,11 +1,8 @@
 //! A disk in memory for the tests of the redo log. It keeps what is certainly on it apart from what is written, and counts its calls.
 
-use std::{
-    ops::Bound,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
 };
 
 use super::{super::redo_log::find, backend::Shared, *};
@@ -18,10 +15,10 @@ pub(super) const LOG: u64 = (1 << 20) + 512;
 pub(super) struct Disk {
     pub bytes: Shared,
     pub counts: Arc<Counts>,
-    /// What would be left after a power loss that keeps none of the unflushed writes.
+    /// The content after a power loss that keeps none of the unflushed writes.
     pub durable: Arc<Mutex<Vec<u8>>>,
     pub events: Arc<Mutex<Vec<Event>>>,
-    /// For the last write through: what would be left if only its first sector, or all but that one, had come to the disk.
+    /// For the last write through: the content if only its first sector, or all but that one, had come to the disk.
     pub torn: Arc<Mutex<[Vec<u8>; 2]>>,
 }
 
@@ -131,22 +128,5 @@ impl StorageBackend for Disk {
         }
         self.bytes.write(offset, data)
     }
-    fn try_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, redb::BackendError> {
-        Ok(true)
-    }
-    fn try_lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, redb::BackendError> {
-        Ok(true)
-    }
-    fn lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), redb::BackendError> {
-        Ok(())
-    }
-    fn lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), redb::BackendError> {
-        Ok(())
-    }
-    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), redb::BackendError> {
-        Ok(())
-    }
-    fn query_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, redb::BackendError> {
-        Ok(false)
-    }
+    free_locks!();
 }
