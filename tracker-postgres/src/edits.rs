@@ -143,8 +143,9 @@ pub(crate) fn group<'r>(rows: &'r [RowChange], known: &mut Known) -> Result<Edit
             Place::Key(key) => *edit.key(key) = Some(Some(&*row.key)),
             Place::Counts | Place::Plain(..) => {}
         }
-        // An id that goes to another task leaves the one that had it.
+        // An id that goes to another task leaves the one that had it. One that was free and has a task now is a conflict: the insert fails.
         if row.table == StoreTable::Ids
+            && !row.is_new
             && let Some(Some(owner)) = known.ids.get(&row.key)
             && *owner != task
         {

@@ -130,6 +130,27 @@ fn rival_with_the_same_id_conflicts() {
     assert_eq!(load_one(&mut unit, row(StoreTable::Ids, &id_key(1, "same"))).rows[0].1, 1_u64.to_le_bytes());
 }
 
+/// The rival commits between two loads of the unit, and the second one finds its task.
+#[test]
+fn rival_that_a_later_load_finds_keeps_its_id() {
+    let server = server_or_skip!();
+    for isolation in [Isolation::ReadCommitted, Isolation::Serializable] {
+        let store = connect(&server.options().isolation(isolation));
+        let mut unit = store.begin(Access::Write).unwrap();
+        let id = id_key(1, "task-7");
+        assert_eq!(load_one(&mut unit, row(StoreTable::Ids, &id)).rows, []);
+        put(&store, waiting_task(7));
+        load_one(&mut unit, first_rows(StoreTable::ClaimOrder, &[], None, 8));
+        let rows = vec![
+            value(StoreTable::Headers, &task_key(1, 8), Some(b"header")),
+            new_value(StoreTable::Ids, &id, &8_u64.to_le_bytes()),
+        ];
+        assert_eq!(unit.commit(changes(rows)).unwrap(), Committed::Conflict, "{isolation:?}");
+        let mut unit = store.begin(Access::Read).unwrap();
+        assert_eq!(load_one(&mut unit, row(StoreTable::Ids, &id)).rows[0].1, 7_u64.to_le_bytes());
+    }
+}
+
 #[test]
 fn rival_with_the_same_key_conflicts() {
     let server = server_or_skip!();

@@ -24,4 +24,5 @@ mod schema_changes;
 mod speed;
 mod starts;
 mod support;
+mod verify;
 mod views;

@@ -52,6 +52,8 @@ impl Value {
 struct Sides {
     expected: Option<Value>,
     stored: Option<Value>,
+    /// Further values that are expected under the key, such as a second task with one id. No file can store them all.
+    rivals: Vec<Value>,
 }
 
 type Rows = BTreeMap<Vec<u8>, Sides>;
@@ -101,11 +103,11 @@ impl RowSink for ExactRows {
 
     fn expect(&mut self, comparison: Comparison, key: &[u8], row: RowContent<'_>) {
         let Some(sides) = self.sides(comparison, key) else { return };
-        let value = match (row, &sides.expected) {
-            (RowContent::Part(number), Some(before)) => Value::Number(before.number() + number),
-            _ => Value::of(row),
-        };
-        sides.expected = Some(value);
+        match (row, &mut sides.expected) {
+            (RowContent::Part(number), Some(before)) => *before = Value::Number(before.number() + number),
+            (RowContent::Rows(..), expected) | (_, expected @ None) => *expected = Some(Value::of(row)),
+            (_, Some(_)) => sides.rivals.push(Value::of(row)),
+        }
     }
 
     fn store(&mut self, comparison: Comparison, key: &[u8], row: RowContent<'_>) {
@@ -115,7 +117,19 @@ impl RowSink for ExactRows {
     }
 }
 
-fn report_row(comparison: Comparison, key: &[u8], Sides { expected, stored }: &Sides, found: &mut Found) {
+fn report_row(comparison: Comparison, key: &[u8], sides: &Sides, found: &mut Found) {
+    report_value(comparison, key, (&sides.expected, &sides.stored), found);
+    for rival in &sides.rivals {
+        report_value(comparison, key, (&Some(rival.clone()), &sides.stored), found);
+    }
+}
+
+fn report_value(
+    comparison: Comparison,
+    key: &[u8],
+    (expected, stored): (&Option<Value>, &Option<Value>),
+    found: &mut Found,
+) {
     let text = || comparison.key_text(key);
     let what = match (comparison, expected, stored) {
         (_, None, None) | (Comparison::Progress | Comparison::FollowUps, Some(_), _) => return,

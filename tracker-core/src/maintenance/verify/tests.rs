@@ -1,4 +1,4 @@
-//! Tests that `verify` reports rows that contradict the header of their task.
+//! Tests that `verify` reports rows that contradict the header of their task, and tasks with one id.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -69,5 +69,35 @@ fn verify_reports_misplaced_leases_and_statuses() {
         let found: Vec<_> = tracker.verify().unwrap().iter().map(ToString::to_string).collect();
         let names_status = |difference: &String| difference.starts_with(&format!("tracker.headers: {task}: status "));
         assert!(found.iter().any(names_status), "{what}: {found:?}");
+    }
+}
+
+/// Copies the payload row of the second task to the first, which has the id of the second then.
+struct CopyRow(TaskRef, TaskRef);
+
+impl Action for CopyRow {
+    type Out = ();
+
+    fn run(&self, writer: &mut Writer<'_>) -> Result<()> {
+        let kind = writer.kind(self.0.kind)?;
+        writer.put_kind((*kind).clone())?;
+        let row = writer.rows().task_row(self.1)?;
+        writer.rows().put_row(self.0, &row, false)
+    }
+}
+
+#[test]
+fn verify_reports_both_tasks_with_one_id() {
+    for (to, from) in [(0, 1), (1, 0)] {
+        let tracker = Tracker::in_memory().unwrap();
+        let engine = &tracker.shared.engine;
+        let kind =
+            engine.call(Register { spec: KindSpec::sample(), id_type: None, values: Box::new(|_| None) }).unwrap().id;
+        let tasks = ["a", "b"].map(|id| engine.call(NewTask::sample(kind, id)).unwrap().task);
+        engine.call(CopyRow(tasks[to], tasks[from])).unwrap();
+        let found: Vec<_> = tracker.verify().unwrap().iter().map(ToString::to_string).collect();
+        let (owner, rival) = (tasks[from].seq, tasks[to].seq);
+        let names_both = format!("is Some({owner}) and should be {rival}");
+        assert!(found.iter().any(|what| what.starts_with("tracker.ids: ") && what.ends_with(&names_both)), "{found:?}");
     }
 }
