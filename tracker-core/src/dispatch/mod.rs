@@ -36,6 +36,8 @@
 //! - The last slot exits only when no claim and no outcome of the pool is unanswered.
 //! - No slot waits for ever: when every claim and outcome is answered, each slot has ended or sleeps until the file changes. A slot that waits for the
 //!   handlers of others is watched: time that passes without a start or an answer wakes it.
+//! - A thread commits what it has queued before it waits or exits (`Lead`), unless another one commits.
+//! - A resize is no change of the tasks: slots do not claim again because of it.
 //! - After a resize, slots that are too many exit as soon as they run no handler, and start nothing. Without a slot the pool holds no task, and it is
 //!   not over until it is stopped.
 //! - The last slots of a pool claim and wake a bounded number of times each: after a claim that found nothing, other slots do not repeat it.
@@ -105,6 +107,8 @@ pub(crate) struct Dispatcher<T> {
     unreported: usize,
     /// Outcomes that the pool has stored: each may have made another task startable, or startable at a later time.
     stored: u64,
+    /// How often a resize has raised the signal of the file, although no task has changed.
+    resize_raises: u64,
     /// An isolated task is next or runs: no other task starts until the slot that works on it has ended.
     isolation: bool,
     handler_times: HandlerTimes,
@@ -131,6 +135,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
             unstored: 0,
             unreported: 0,
             stored: 0,
+            resize_raises: 0,
             isolation: false,
             handler_times: HandlerTimes::new(),
             watch: Watch::default(),
@@ -169,8 +174,8 @@ impl<T: ClaimedTask> Dispatcher<T> {
     /// Applies an input and returns its effects.
     pub(crate) fn step(&mut self, input: Input<T>) -> Effects<T> {
         let action = match input {
-            Input::Free { slot, signal, may_wait } => self.free(slot, signal, may_wait),
-            Input::Finished { slot, signal, took, stores } => self.finished(slot, signal, took, stores),
+            Input::Free { slot, signal, may_wait } => self.free(slot, self.changes(signal), may_wait),
+            Input::Finished { slot, signal, took, stores } => self.finished(slot, self.changes(signal), took, stores),
             input => {
                 self.apply(input);
                 Action::Continue
@@ -250,8 +255,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
                 self.next_of_assignment(slot, signal, may_wait)
             } else if self.stopping || (self.has_surplus() && self.open == 1) {
                 Some(self.exit_when_stored(slot, may_wait))
-            } else if self.ended || self.has_surplus() {
+            } else if self.ended {
                 Some(self.exit(slot))
+            } else if self.has_surplus() {
+                Some(self.leave(slot, may_wait))
             } else {
                 self.next_kind(slot, signal)
             };
@@ -302,7 +309,8 @@ impl<T: ClaimedTask> Dispatcher<T> {
             self.wake.sleeping = true;
             return Some(self.exit(slot));
         }
-        Some(Action::Sleep(SleepCondition { seen: pass.stamp.signal, idle: pass.idle, blocked: pass.blocked }))
+        let seen = pass.stamp.signal.wrapping_add(self.resize_raises);
+        Some(Action::Sleep(SleepCondition { seen, idle: pass.idle, blocked: pass.blocked }))
     }
 
     /// Whether no slot works on a kind or may queue an outcome, and all answers have come.
@@ -331,6 +339,11 @@ impl<T: ClaimedTask> Dispatcher<T> {
     fn queued(&mut self, kind: usize, outcomes: usize) {
         self.kinds[kind].unstored += outcomes;
         self.unstored += outcomes;
+    }
+
+    /// The number of changes that the signal of the file has told.
+    fn changes(&self, signal: u64) -> u64 {
+        signal.wrapping_sub(self.resize_raises)
     }
 
     fn stamp(&self, signal: u64) -> Stamp {

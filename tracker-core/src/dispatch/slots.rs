@@ -1,7 +1,7 @@
 //! Counts the slots of a pool: which are open, which leave after a resize, and when the pool is over. Called by `Dispatcher::step` and
 //! `worker/shared_dispatcher`; pure. A driver starts a thread or a future for each open slot.
 
-use super::{Action, ClaimedTask, Dispatcher, KindQueue, slot::Slot};
+use super::{Action, ClaimedTask, Dispatcher, KindQueue, idle::Pass, slot::Slot};
 
 impl<T: ClaimedTask> Dispatcher<T> {
     /// Opens slots until the pool has its number, and returns those that it has opened: the lowest numbers that are free.
@@ -38,7 +38,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
     pub(super) fn resize(&mut self, slots: usize) {
         self.bounds.slots = slots;
         self.wake_all();
-        self.wake.sleeping |= self.has_surplus();
+        if self.has_surplus() {
+            self.wake.sleeping = true;
+            self.resize_raises += 1;
+        }
         self.wake.driver = true;
     }
 
@@ -59,6 +62,16 @@ impl<T: ClaimedTask> Dispatcher<T> {
             return self.release_ready(kind);
         }
         if self.kinds.iter().all(KindQueue::is_quiescent) { self.exit(slot) } else { self.wait(slot, may_wait) }
+    }
+
+    /// A slot that is too many: has its thread commit first what it has queued, because no other thread may come to do so.
+    pub(super) fn leave(&mut self, slot: usize, may_wait: bool) -> Action<T> {
+        if !may_wait && !self.kinds.iter().all(KindQueue::is_quiescent) {
+            // Another slot may leave meanwhile: then this one begins with the first kind again.
+            self.slots[slot].pass = Pass::default();
+            return Action::Lead;
+        }
+        self.exit(slot)
     }
 
     pub(super) fn exit(&mut self, slot: usize) -> Action<T> {

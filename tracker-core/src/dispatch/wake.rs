@@ -1,7 +1,7 @@
 //! Decides which other slots are woken after an input, those that wait for the pool and those that sleep until the file changes, and whether the driver
 //! reports passed time. Called by `Dispatcher::step`; pure.
 
-use super::{ClaimedTask, Dispatcher, Waiting};
+use super::{ClaimedTask, Dispatcher, KindQueue, Waiting};
 
 /// Whether the driver reports passed time each millisecond, because there is more to do than slots were woken for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -76,8 +76,13 @@ impl<T: ClaimedTask> Dispatcher<T> {
     }
 
     pub(super) fn time_passed(&mut self) {
-        if self.watch != Watch::Progress && self.is_stalled() {
-            self.wake_all();
+        if self.watch != Watch::Progress {
+            if self.is_stalled() {
+                self.wake_all();
+            } else if !self.kinds.iter().all(KindQueue::is_quiescent) {
+                // The thread that queued a call may run a long handler: another one commits it.
+                self.wake_some(self.waiting.min(1));
+            }
         }
         self.watch = if self.waiting > 0 && self.has_short_handlers() { Watch::Standstill } else { Watch::Off };
     }

@@ -21,10 +21,18 @@ impl Simulation {
         self.slots.contains(&Slot::Waits)
     }
 
-    pub(super) fn check_exit(&mut self, plan: &Plan) {
+    pub(super) fn check_exit(&mut self, plan: &Plan, slot: usize) {
         let claimed = |task: &State| matches!(task, State::Claimed { .. });
+        // Calls that another slot waits for do not count.
+        let is_pool_call = |call: &Call| match call {
+            Call::Claim(claim) => claim.slot.is_none(),
+            Call::Store { slot, .. } => slot.is_none(),
+            Call::Release { .. } => true,
+        };
         let is_surplus = !self.stopped && !self.ended && self.open_slots() > self.size;
         if is_surplus && self.open_slots() > 1 {
+            let another_leads = self.slots[slot] == Slot::Free { may_wait: true };
+            assert!(another_leads || !self.queued.iter().any(is_pool_call), "slot {slot} leaves calls uncommitted");
             return;
         }
         // The first slot that finds the pool empty decides for all.
@@ -33,12 +41,6 @@ impl Simulation {
             let left = self.tasks.iter().filter(|task| !matches!(task, State::Done | State::Unsubmitted)).count();
             assert_eq!(left, 0, "a slot exits with tasks left: {:?}", self.tasks);
         }
-        // Calls that another slot waits for do not count.
-        let is_pool_call = |call: &Call| match call {
-            Call::Claim(claim) => claim.slot.is_none(),
-            Call::Store { slot, .. } => slot.is_none(),
-            Call::Release { .. } => true,
-        };
         let open =
             self.queued.iter().chain(self.committed.iter().map(|(call, _)| call)).filter(|call| is_pool_call(call));
         assert_eq!(open.count(), 0, "a slot exits while calls of the pool are open");

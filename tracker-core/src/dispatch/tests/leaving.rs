@@ -37,6 +37,36 @@ fn leaving_slot_does_not_claim() {
     });
 }
 
+/// The others may wait for its outcome, and the file commits it late if no thread leads.
+#[test]
+fn leaving_slot_leads_the_commit_of_its_outcome() {
+    let mut pool = pool(bounds(2, 2), 1);
+    let first = claim(&mut pool, 0);
+    answer(&mut pool, first, found(1));
+    start(&mut pool, 0);
+    pool.step(Input::Resize { slots: 1 });
+    assert!(matches!(finish(&mut pool, None), Storing::Queued { .. }));
+    let before_the_exit = pool.step(Input::Free { slot: 0, signal: 0, may_wait: false });
+    assert_eq!(before_the_exit.action, Action::Lead);
+    assert_eq!(free(&mut pool, 0, 0), Action::Exit);
+}
+
+/// Otherwise a pool that is resized again and again, such as by the clock that a claim reads, claims for ever and never ends.
+#[test]
+fn resize_is_no_change_of_the_tasks() {
+    let mut pool = pool(Bounds { keep_running: true, ..bounds(3, 0) }, 1);
+    let first = claim(&mut pool, 0);
+    let woken = pool.step(Input::Resize { slots: 2 });
+    assert!(woken.wake.sleeping, "the slot that is too many may sleep");
+    answer(&mut pool, first, found(0));
+    assert_eq!(free(&mut pool, 1, 1), Action::Exit);
+    for slot in [0, 2] {
+        let Action::Sleep(condition) = free(&mut pool, slot, 1) else { panic!("slot {slot} claims again") };
+        assert_eq!(condition.seen, 1, "the raise of the resize has been seen");
+    }
+    assert!(matches!(free(&mut pool, 0, 2), Action::Claim(_)), "another raise is a change");
+}
+
 #[test]
 fn pool_resized_to_no_slot_opens_the_lowest_one_again() {
     let mut pool = pool(bounds(1, 2), 1);

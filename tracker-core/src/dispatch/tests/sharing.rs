@@ -213,7 +213,7 @@ fn passed_time_wakes_slots_that_could_start_or_claim() {
         time_passes(&mut pool)
     };
     assert_eq!(woken(|_| ()), Waiting::All, "one may claim while slot 0 runs a handler");
-    assert_eq!(woken(|pool| _ = pool.kinds[0].request(1, 0)), Waiting::None, "a claim is on its way");
+    assert_eq!(woken(|pool| _ = pool.kinds[0].request(1, 0)), Waiting::Some(1), "a claim may wait for its commit");
     let answered = |pool: &mut Pool| {
         let request = claim(pool, 1);
         answer(pool, request, found(0));
@@ -233,8 +233,8 @@ fn passed_time_wakes_slots_that_could_start_or_claim() {
             pool.step(Input::Queued { kind: 0 });
             pool.step(Input::Queued { kind: 0 });
         }),
-        Waiting::None,
-        "three outcomes are not stored, so that nothing may start"
+        Waiting::Some(1),
+        "three outcomes are not stored, so that nothing may start before they are committed"
     );
 }
 

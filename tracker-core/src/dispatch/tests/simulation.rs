@@ -125,7 +125,7 @@ impl Simulation {
 
     /// The state reduced to what later decisions read: of each signal number and count of stored outcomes, only whether it is current.
     pub(super) fn canonical(mut self) -> Self {
-        let (signal, stored) = (self.signal, self.dispatcher.stored);
+        let (signal, stored) = (self.dispatcher.changes(self.signal), self.dispatcher.stored);
         let current = |stamp: &mut Stamp| {
             (stamp.signal, stamp.stored) = (u64::from(stamp.signal == signal), u64::from(stamp.stored == stored));
         };
@@ -150,7 +150,7 @@ impl Simulation {
                 condition.seen = 1;
             }
         }
-        (self.signal, self.dispatcher.stored, self.claims) = (1, 1, 0);
+        (self.signal, self.dispatcher.resize_raises, self.dispatcher.stored, self.claims) = (1, 0, 1, 0);
         self
     }
 
@@ -338,7 +338,7 @@ impl Simulation {
             Action::Continue | Action::Report | Action::Sleep(_) => Slot::Free { may_wait: false },
             Action::Check => Slot::Checks,
             Action::Exit => {
-                self.check_exit(plan);
+                self.check_exit(plan, slot);
                 Slot::Ended
             }
             Action::Claim(claim) => {
