@@ -2,13 +2,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        mpsc,
+    },
+    thread,
     time::Duration,
 };
 
+use metrics::{
+    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use tracker_core::inspect::Metrics;
+use tracker_core::{Tracker, inspect::Metrics};
 
-use crate::support::kinds::{MINUTE, SECOND, Status, job, jobs, tracker};
+use crate::support::kinds::{Job, MINUTE, Page, SECOND, Status, job, jobs, tracker};
 
 const DOCUMENT: &str = include_str!("../../../docs/operations.md");
 
@@ -127,4 +136,80 @@ fn documented_process_metrics_are_those_of_the_recorder() {
         [key.key().name().to_owned(), kind.to_owned(), unit.map_or_else(String::new, |unit| unit.as_str().to_owned())]
     });
     assert_eq!(documented, recorded.collect());
+}
+
+/// A recorder that calls the tracker when a metric is registered, and at each value.
+#[derive(Clone, Default)]
+struct CallingRecorder {
+    tracker: Arc<OnceLock<Tracker>>,
+    is_called: Arc<AtomicBool>,
+    calls: Arc<AtomicUsize>,
+}
+
+impl CallingRecorder {
+    fn call(&self) {
+        let Some(tracker) = self.tracker.get() else { return };
+        // Its own calls are counted too.
+        if self.is_called.swap(true, SeqCst) {
+            return;
+        }
+        let counted = tracker.tasks::<Job>().and_then(|jobs| jobs.counts());
+        // While the thread commits, it cannot open a new kind.
+        drop(tracker.tasks::<Page>());
+        self.calls.fetch_add(usize::from(counted.is_ok()), SeqCst);
+        self.is_called.store(false, SeqCst);
+    }
+}
+
+impl CounterFn for CallingRecorder {
+    fn increment(&self, _: u64) {
+        self.call();
+    }
+
+    fn absolute(&self, _: u64) {}
+}
+
+impl HistogramFn for CallingRecorder {
+    fn record(&self, _: f64) {
+        self.call();
+    }
+}
+
+impl Recorder for CallingRecorder {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        self.call();
+        Counter::from_arc(Arc::new(self.clone()))
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        self.call();
+        Histogram::from_arc(Arc::new(self.clone()))
+    }
+}
+
+#[test]
+fn recorder_may_call_the_tracker() {
+    let (sender, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let recorder = CallingRecorder::default();
+        metrics::with_local_recorder(&recorder, || {
+            let (_, tracker) = tracker();
+            assert!(recorder.tracker.set(tracker.clone()).is_ok());
+            let tasks = jobs(&tracker, &["a", "b"]);
+            tasks.start("a").unwrap().succeed().unwrap();
+        });
+        sender.send(recorder.calls.load(SeqCst))
+    });
+    let calls = ended.recv_timeout(Duration::from_secs(60)).expect("the recorder waits for a lock of the tracker");
+    assert!(calls >= 5, "{calls} calls");
 }

@@ -47,7 +47,7 @@
 //! A thread runs a short handler faster than another wakes up. So in a pool of one kind, while handlers are short, slots are woken only for a part of
 //! what there is to do, and without prefetch one slot claims for all that wait ([`Mode::Shared`]). `handler_times` decides what is short.
 //! A handler that takes longer than its predecessors would hold back what the others could do: the driver reports passed time each millisecond
-//! then ([`Wake::watch`]).
+//! then ([`Wake::watch`]), and has the calls committed that the handler's thread has queued ([`Dispatcher::holds_up_calls`]).
 //!
 //! `tests/` explores every order of events on small pools and checks these.
 

@@ -76,15 +76,16 @@ impl<T: ClaimedTask> Dispatcher<T> {
     }
 
     pub(super) fn time_passed(&mut self) {
-        if self.watch != Watch::Progress {
-            if self.is_stalled() {
-                self.wake_all();
-            } else if !self.kinds.iter().all(KindQueue::is_quiescent) {
-                // The thread that queued a call may run a long handler: another one commits it.
-                self.wake_some(self.waiting.min(1));
-            }
+        if self.watch != Watch::Progress && self.is_stalled() {
+            self.wake_all();
         }
         self.watch = if self.waiting > 0 && self.has_short_handlers() { Watch::Standstill } else { Watch::Off };
+    }
+
+    /// Whether the driver has queued calls committed before it reports passed time: nothing has happened since the last report, so the thread
+    /// that queued them may run a long handler.
+    pub(crate) fn holds_up_calls(&self) -> bool {
+        self.watch == Watch::Standstill && !self.kinds.iter().all(KindQueue::is_quiescent)
     }
 
     /// Whether a slot that waits could start a task, or could claim while others run handlers.

@@ -168,6 +168,14 @@ impl CommitQueue {
         }
     }
 
+    /// Has the background thread commit the queued actions at once, unless there is a leader.
+    pub(super) fn lead_in_background(&self) {
+        let mut state = self.lock();
+        if !state.actions.is_empty() {
+            self.request_background(&mut state);
+        }
+    }
+
     /// Wakes the background thread unless it wakes by itself before `time`.
     fn wake_background_before(&self, state: &QueueState, time: Instant) {
         if state.background_until.is_some_and(|until| until > time) {

@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use metrics::{Counter, Histogram, Unit, counter, histogram};
@@ -76,7 +76,7 @@ impl Counted {
 /// The handles of the recorder that was installed when the file and its kinds were opened.
 pub(crate) struct ProcessMetrics {
     commits: Counter,
-    kinds: Mutex<HashMap<u32, KindHandles>>,
+    kinds: Mutex<HashMap<u32, Arc<KindHandles>>>,
 }
 
 struct KindHandles {
@@ -96,26 +96,33 @@ impl ProcessMetrics {
         Self { commits: registered.unwrap_or_else(|_| Counter::noop()), kinds: Mutex::default() }
     }
 
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Arc<KindHandles>>> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The handles of a kind. The recorder, which may call the tracker, is not called behind the lock.
+    fn handles(&self, kind: u32, name: impl FnOnce() -> String) -> Arc<KindHandles> {
+        if let Some(handles) = self.lock().get(&kind) {
+            return handles.clone();
+        }
+        let registered = Arc::new(KindHandles::new(name()));
+        self.lock().entry(kind).or_insert(registered).clone()
+    }
+
     /// Registers the metrics of a kind that the program opens, so that they begin with 0. Other kinds follow when they are first counted.
     fn register(&self, kind: &Kind) {
-        panics::log_catching_panics(|| {
-            let mut handles = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-            handles.entry(kind.id).or_insert_with(|| KindHandles::new(kind.name.clone()));
-        });
+        panics::log_catching_panics(|| drop(self.handles(kind.id, || kind.name.clone())));
     }
 
     /// Adds up the counts of durable transactions. The recorder is foreign code.
     pub(super) fn add(&self, counted: &[Counted], kinds: &Kinds) {
-        if counted.is_empty() {
-            return;
-        }
         panics::log_catching_panics(|| {
-            let mut handles = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-            for Counted { kind, what } in counted {
-                let handles = handles.entry(*kind).or_insert_with(|| {
-                    KindHandles::new(kinds.get(*kind).map_or_else(String::new, |kind| kind.name.clone()))
-                });
-                handles.add(*what);
+            for counts in counted.chunk_by(|one, next| one.kind == next.kind) {
+                let Some(Counted { kind, .. }) = counts.first().copied() else { continue };
+                let handles = self.handles(kind, || kinds.get(kind).map_or_else(String::new, |kind| kind.name.clone()));
+                for counted in counts {
+                    handles.add(counted.what);
+                }
             }
         });
     }

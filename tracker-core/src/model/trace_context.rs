@@ -1,5 +1,5 @@
-//! `TraceContext` is the W3C trace context of the code that submitted a task. Given by users in `api/tasks/options`, kept in the header, and
-//! read by `api/execution` for handlers, by `api/record` and by `portable/task`. Pure.
+//! `TraceContext` is the W3C trace context of the code that submitted a task. Made by users for `api/tasks/options`, by `portable/task` from JSON and by
+//! `storage/encoding/header` from a row. Kept in the header, and read by `api/execution` for handlers, and by `api/record`. Pure.
 
 use std::{fmt, str::FromStr};
 

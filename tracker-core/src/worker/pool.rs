@@ -83,7 +83,7 @@ impl<'a> WorkerPool<'a> {
         let limited = kinds.iter().map(|kind| kind.is_limited()).collect();
         let pool = PoolState::new(&self.settings, &shared, limited);
         let closing = Closing(pool.dispatcher.clone());
-        let result = threads::run(&pool, &|slot| run_slot(&self.kinds, &shared, &pool, slot));
+        let result = threads::run(&pool, &shared, &|slot| run_slot(&self.kinds, &shared, &pool, slot));
         let result = pool.with_cause(result);
         drop(closing);
         result?;

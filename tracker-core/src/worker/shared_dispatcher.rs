@@ -210,11 +210,17 @@ impl SharedDispatcher {
         self.note(Input::Abandon { slot });
     }
 
-    /// Returns whether this is to be called again in a millisecond.
-    pub(super) fn time_passed(&self) -> bool {
+    /// Returns whether this is to be called again in a millisecond. Has queued calls committed that may wait for a thread that runs a long handler.
+    pub(super) fn time_passed(&self, shared: &Shared) -> bool {
         let mut state = self.lock();
+        let holds_up_calls = state.dispatcher.holds_up_calls();
         self.step(&mut state, Input::TimePassed);
-        state.dispatcher.is_watched()
+        let is_watched = state.dispatcher.is_watched();
+        drop(state);
+        if holds_up_calls {
+            shared.engine.commit_if_idle();
+        }
+        is_watched
     }
 
     pub(super) fn take_answers(&self) -> Vec<Answer> {

@@ -12,10 +12,13 @@ use std::{
 };
 
 use super::{Settings, cause::first_cause, pool_state::PoolState};
-use crate::model::{
-    error::{Error, ErrorKind, Result},
-    failure::failure_of_panic,
-    panics::{self, discard},
+use crate::{
+    api::shared::Shared,
+    model::{
+        error::{Error, ErrorKind, Result},
+        failure::failure_of_panic,
+        panics::{self, discard},
+    },
 };
 
 /// How often passed time is reported while handlers are short, so that slots are left asleep although they could work.
@@ -23,12 +26,12 @@ const WATCH: Duration = Duration::from_millis(1);
 
 /// Runs `work` on a thread for each slot that the pool opens, at the start and after each resize, and renews leases on one more. Returns
 /// when the pool is over and all threads have ended. If the system refuses a thread, the pool works with the threads that exist.
-pub(super) fn run(pool: &PoolState<'_>, work: &(impl Fn(usize) -> Result<()> + Sync)) -> Result<()> {
+pub(super) fn run(pool: &PoolState<'_>, shared: &Shared, work: &(impl Fn(usize) -> Result<()> + Sync)) -> Result<()> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let heartbeat = || {
             halt_on_panic(pool, || {
-                keep_alive(pool, &done);
+                keep_alive(pool, shared, &done);
                 Ok(())
             })
         };
@@ -151,7 +154,7 @@ pub(super) fn halt(pool: &PoolState<'_>, payload: Box<dyn Any + Send>) -> Result
 }
 
 /// Renews leases, enforces timeouts, and reports to the dispatcher that time passes, until the threads that run handlers have ended.
-fn keep_alive(pool: &PoolState<'_>, done: &AtomicBool) {
+fn keep_alive(pool: &PoolState<'_>, shared: &Shared, done: &AtomicBool) {
     let PoolState { dispatcher, .. } = pool;
     let heartbeats = &dispatcher.heartbeats;
     let mut renewal = Instant::now() + heartbeats.pause();
@@ -160,7 +163,7 @@ fn keep_alive(pool: &PoolState<'_>, done: &AtomicBool) {
         if done.load(Ordering::SeqCst) {
             return;
         }
-        let watched = dispatcher.time_passed();
+        let watched = dispatcher.time_passed(shared);
         let left = renewal.saturating_duration_since(Instant::now());
         if left.is_zero() {
             heartbeats.renew_due();

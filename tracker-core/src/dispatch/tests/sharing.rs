@@ -213,7 +213,7 @@ fn passed_time_wakes_slots_that_could_start_or_claim() {
         time_passes(&mut pool)
     };
     assert_eq!(woken(|_| ()), Waiting::All, "one may claim while slot 0 runs a handler");
-    assert_eq!(woken(|pool| _ = pool.kinds[0].request(1, 0)), Waiting::Some(1), "a claim may wait for its commit");
+    assert_eq!(woken(|pool| _ = pool.kinds[0].request(1, 0)), Waiting::None, "a claim is on its way");
     let answered = |pool: &mut Pool| {
         let request = claim(pool, 1);
         answer(pool, request, found(0));
@@ -233,9 +233,23 @@ fn passed_time_wakes_slots_that_could_start_or_claim() {
             pool.step(Input::Queued { kind: 0 });
             pool.step(Input::Queued { kind: 0 });
         }),
-        Waiting::Some(1),
-        "three outcomes are not stored, so that nothing may start before they are committed"
+        Waiting::None,
+        "three outcomes are not stored, so that nothing may start"
     );
+}
+
+#[test]
+fn calls_behind_a_long_handler_are_committed() {
+    let mut pool = waiting_pool(1);
+    start(&mut pool, 0);
+    pool.step(Input::Queued { kind: 0 });
+    assert!(!pool.holds_up_calls(), "a handler has started since the last report");
+    time_passes(&mut pool);
+    assert!(pool.holds_up_calls(), "an outcome is queued");
+    pool.step(Input::Stored { kind: 0, reports: false, failed: false });
+    assert!(!pool.holds_up_calls(), "an answer has come");
+    time_passes(&mut pool);
+    assert!(!pool.holds_up_calls(), "no call is queued");
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn claim_knows_its_own_outcome_and_none_that_is_stored_later() {
 fn stop_and_passed_time_wake_the_slots_that_wait() {
     for (ready, input, woken) in [
         (0, Input::Stop, Waiting::All),
-        (0, Input::TimePassed, Waiting::Some(1)),
+        (0, Input::TimePassed, Waiting::None),
         (1, Input::TimePassed, Waiting::All),
         (0, Input::Resize { slots: 6 }, Waiting::All),
     ] {

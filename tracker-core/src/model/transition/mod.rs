@@ -57,8 +57,8 @@ pub(crate) struct Rules<'a> {
     pub graph: &'a Graph,
     pub policy: &'a Policy,
     pub now: Micros,
-    /// The open tracker that decides; nil if nothing is decided. If a rescue ends a lease of another instance, the process of that lease has
-    /// ended.
+    /// The open tracker that decides; nil where no lease can be rescued: in questions, bulk submits and imports. If a rescue ends a lease of another
+    /// instance, the process of that lease has ended.
     pub instance: Uuid,
 }
 
