@@ -4,6 +4,7 @@
 use std::{
     env, fs,
     io::Write,
+    iter,
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -52,6 +53,27 @@ fn programs() -> Result<PathBuf, String> {
         .filter(|folder| folder.join("initdb").exists())
         .max()
         .ok_or_else(|| "PostgreSQL is not installed (package postgresql)".into())
+}
+
+fn output_of<'a>(program: &str, arguments: impl IntoIterator<Item = &'a str>) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Sends a signal to processes, of which some may have ended by themselves.
+fn signal<'a>(name: &str, processes: impl IntoIterator<Item = &'a str>) {
+    drop(Command::new("kill").arg(name).args(processes).stderr(Stdio::null()).status());
+}
+
+/// Waits until each of the processes is in a state of `ps`, or gone.
+fn wait_for_states<'a>(processes: impl IntoIterator<Item = &'a str>, state: char) {
+    let list = processes.into_iter().collect::<Vec<_>>().join(",");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !list.is_empty() && !output_of("ps", ["-o", "stat=", "-p", &list]).lines().all(|line| line.starts_with(state))
+    {
+        assert!(Instant::now() < deadline, "processes {list} do not come to the state {state}");
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 impl Server {
@@ -141,11 +163,13 @@ impl Server {
     pub(crate) fn kill(&self) {
         let pid = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap();
-        let children = Command::new("ps").args(["-o", "pid=", "--ppid", pid]).output().map(|output| output.stdout);
-        let children = String::from_utf8(children.unwrap_or_default()).unwrap();
-        let mut kill = Command::new("kill");
-        // A process of the server may have ended by itself meanwhile.
-        drop(kill.args(["-9", pid]).args(children.split_whitespace()).stderr(Stdio::null()).status());
+        // A stopped server makes no further processes, which would survive it and keep the next one from its start.
+        signal("-STOP", [pid]);
+        wait_for_states([pid], 'T');
+        let children = output_of("ps", ["-o", "pid=", "--ppid", pid]);
+        let processes = || iter::once(pid).chain(children.split_whitespace());
+        signal("-KILL", processes());
+        wait_for_states(children.split_whitespace(), 'Z');
         let mut watchdog = self.watchdog.lock().unwrap().take().unwrap();
         watchdog.stdin.take().unwrap().write_all(b"keep\n").unwrap();
         watchdog.wait().unwrap();
