@@ -143,7 +143,7 @@ pub(crate) fn group<'r>(rows: &'r [RowChange], known: &mut Known) -> Result<Edit
             Place::Key(key) => *edit.key(key) = Some(Some(&*row.key)),
             Place::Counts | Place::Plain(..) => {}
         }
-        // An id that goes to another task leaves the one that had it. One that was free and has a task now is a conflict: the insert fails.
+        // The insert of a new id that a rival has taken since fails, which is a conflict. Otherwise the id moves from the task that had it.
         if row.table == StoreTable::Ids
             && !row.is_new
             && let Some(Some(owner)) = known.ids.get(&row.key)

@@ -36,8 +36,8 @@
 //! - The last slot exits only when no claim and no outcome of the pool is unanswered.
 //! - No slot waits for ever: when every claim and outcome is answered, each slot has ended or sleeps until the file changes. A slot that waits for the
 //!   handlers of others is watched: time that passes without a start or an answer wakes it.
-//! - A thread commits what it has queued before it waits or exits (`Lead`), unless another one commits.
-//! - A resize is no change of the tasks: slots do not claim again because of it.
+//! - A thread commits its queued calls (`Lead`) before it waits or leaves after a resize, unless another thread commits.
+//! - A resize does not make slots repeat a claim.
 //! - After a resize, slots that are too many exit as soon as they run no handler, and start nothing. Without a slot the pool holds no task, and it is
 //!   not over until it is stopped.
 //! - The last slots of a pool claim and wake a bounded number of times each: after a claim that found nothing, other slots do not repeat it.
@@ -47,7 +47,7 @@
 //! A thread runs a short handler faster than another wakes up. So in a pool of one kind, while handlers are short, slots are woken only for a part of
 //! what there is to do, and without prefetch one slot claims for all that wait ([`Mode::Shared`]). `handler_times` decides what is short.
 //! A handler that takes longer than its predecessors would hold back what the others could do: the driver reports passed time each millisecond
-//! then ([`Wake::watch`]), and has the calls committed that the handler's thread has queued ([`Dispatcher::holds_up_calls`]).
+//! then ([`Wake::watch`]), and has the queued calls of the handler's thread committed ([`Dispatcher::holds_up_calls`]).
 //!
 //! `tests/` explores every order of events on small pools and checks these.
 
@@ -313,11 +313,14 @@ impl<T: ClaimedTask> Dispatcher<T> {
         Some(Action::Sleep(SleepCondition { seen, idle: pass.idle, blocked: pass.blocked }))
     }
 
+    /// Whether no task is ready, and each claim and queued outcome is answered.
+    fn has_all_answers(&self) -> bool {
+        self.kinds.iter().all(KindQueue::is_quiescent)
+    }
+
     /// Whether no slot works on a kind or may queue an outcome, and all answers have come.
     fn is_quiescent(&self) -> bool {
-        self.assigned == 0
-            && self.kinds.iter().all(KindQueue::is_quiescent)
-            && !self.slots.iter().any(|slot| slot.reports)
+        self.assigned == 0 && self.has_all_answers() && !self.slots.iter().any(|slot| slot.reports)
     }
 
     fn wait(&mut self, slot: usize, may_wait: bool) -> Action<T> {
@@ -341,7 +344,7 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.unstored += outcomes;
     }
 
-    /// The number of changes that the signal of the file has told.
+    /// The number of changes of the tasks that the signal of the file counts.
     fn changes(&self, signal: u64) -> u64 {
         signal.wrapping_sub(self.resize_raises)
     }

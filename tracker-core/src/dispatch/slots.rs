@@ -61,12 +61,12 @@ impl<T: ClaimedTask> Dispatcher<T> {
         if let Some(kind) = self.kinds.iter().position(KindQueue::has_ready) {
             return self.release_ready(kind);
         }
-        if self.kinds.iter().all(KindQueue::is_quiescent) { self.exit(slot) } else { self.wait(slot, may_wait) }
+        if self.has_all_answers() { self.exit(slot) } else { self.wait(slot, may_wait) }
     }
 
-    /// A slot that is too many: has its thread commit first what it has queued, because no other thread may come to do so.
+    /// The exit of a slot that is too many. Its thread commits its queued calls first, because no other thread may lead soon.
     pub(super) fn leave(&mut self, slot: usize, may_wait: bool) -> Action<T> {
-        if !may_wait && !self.kinds.iter().all(KindQueue::is_quiescent) {
+        if !may_wait && !self.has_all_answers() {
             // Another slot may leave meanwhile: then this one begins with the first kind again.
             self.slots[slot].pass = Pass::default();
             return Action::Lead;

@@ -1,7 +1,7 @@
 //! Decides which other slots are woken after an input, those that wait for the pool and those that sleep until the file changes, and whether the driver
 //! reports passed time. Called by `Dispatcher::step`; pure.
 
-use super::{ClaimedTask, Dispatcher, KindQueue, Waiting};
+use super::{ClaimedTask, Dispatcher, Waiting};
 
 /// Whether the driver reports passed time each millisecond, because there is more to do than slots were woken for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -82,10 +82,10 @@ impl<T: ClaimedTask> Dispatcher<T> {
         self.watch = if self.waiting > 0 && self.has_short_handlers() { Watch::Standstill } else { Watch::Off };
     }
 
-    /// Whether the driver has queued calls committed before it reports passed time: nothing has happened since the last report, so the thread
-    /// that queued them may run a long handler.
+    /// Whether queued calls may wait for a thread that runs a long handler: nothing has happened since the last report of passed time. The driver reads
+    /// this before the next report, and has the calls committed.
     pub(crate) fn holds_up_calls(&self) -> bool {
-        self.watch == Watch::Standstill && !self.kinds.iter().all(KindQueue::is_quiescent)
+        self.watch == Watch::Standstill && !self.has_all_answers()
     }
 
     /// Whether a slot that waits could start a task, or could claim while others run handlers.

@@ -105,9 +105,9 @@ impl Engine {
         self.queue.push_relaxed(PendingAction::answering(action, answer))
     }
 
-    /// Has the background thread commit the actions that are queued, unless a thread leads.
-    pub(crate) fn commit_if_idle(&self) {
-        self.queue.lead_in_background();
+    /// Has the background thread commit the queued actions at once, unless a thread leads.
+    pub(crate) fn commit_in_background(&self) {
+        self.queue.commit_in_background();
     }
 
     /// Commits one group if no other thread leads. For a thread that needs the answers of its posted actions. Returns false if another thread leads.

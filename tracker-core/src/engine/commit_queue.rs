@@ -169,7 +169,7 @@ impl CommitQueue {
     }
 
     /// Has the background thread commit the queued actions at once, unless there is a leader.
-    pub(super) fn lead_in_background(&self) {
+    pub(super) fn commit_in_background(&self) {
         let mut state = self.lock();
         if !state.actions.is_empty() {
             self.request_background(&mut state);

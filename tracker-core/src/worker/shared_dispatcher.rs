@@ -210,7 +210,7 @@ impl SharedDispatcher {
         self.note(Input::Abandon { slot });
     }
 
-    /// Returns whether this is to be called again in a millisecond. Has queued calls committed that may wait for a thread that runs a long handler.
+    /// Returns whether this is to be called again in a millisecond. Queued calls that may wait for a long handler are committed.
     pub(super) fn time_passed(&self, shared: &Shared) -> bool {
         let mut state = self.lock();
         let holds_up_calls = state.dispatcher.holds_up_calls();
@@ -218,7 +218,7 @@ impl SharedDispatcher {
         let is_watched = state.dispatcher.is_watched();
         drop(state);
         if holds_up_calls {
-            shared.engine.commit_if_idle();
+            shared.engine.commit_in_background();
         }
         is_watched
     }

@@ -37,7 +37,7 @@ fn leaving_slot_does_not_claim() {
     });
 }
 
-/// The others may wait for its outcome, and the file commits it late if no thread leads.
+/// Other slots may wait for its outcome, which is committed late if no thread leads.
 #[test]
 fn leaving_slot_leads_the_commit_of_its_outcome() {
     let mut pool = pool(bounds(2, 2), 1);
@@ -51,9 +51,9 @@ fn leaving_slot_leads_the_commit_of_its_outcome() {
     assert_eq!(free(&mut pool, 0, 0), Action::Exit);
 }
 
-/// Otherwise a pool that is resized again and again, such as by the clock that a claim reads, claims for ever and never ends.
+/// A clock may resize the pool each time a claim reads it.
 #[test]
-fn resize_is_no_change_of_the_tasks() {
+fn resize_does_not_make_slots_repeat_a_claim() {
     let mut pool = pool(Bounds { keep_running: true, ..bounds(3, 0) }, 1);
     let first = claim(&mut pool, 0);
     let woken = pool.step(Input::Resize { slots: 2 });

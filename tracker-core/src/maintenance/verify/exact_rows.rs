@@ -1,7 +1,7 @@
 //! `ExactRows` compares the rows of some buckets one by one. Filled in further passes of `verify/mod.rs`, for buckets whose fingerprints differ;
 //! `dependencies` uses its `Target`. Keeps the rows of these buckets in memory.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, iter};
 
 use super::{
     Difference, Found,
@@ -52,7 +52,7 @@ impl Value {
 struct Sides {
     expected: Option<Value>,
     stored: Option<Value>,
-    /// Further values that are expected under the key, such as a second task with one id. No file can store them all.
+    /// Further values that are expected under the key, such as that of a second task with one id. Only one value can be stored.
     rivals: Vec<Value>,
 }
 
@@ -117,17 +117,17 @@ impl RowSink for ExactRows {
     }
 }
 
+/// Reports each expected value that is not stored, and a stored value that no row expects.
 fn report_row(comparison: Comparison, key: &[u8], sides: &Sides, found: &mut Found) {
-    report_value(comparison, key, (&sides.expected, &sides.stored), found);
-    for rival in &sides.rivals {
-        report_value(comparison, key, (&Some(rival.clone()), &sides.stored), found);
+    for expected in iter::once(sides.expected.as_ref()).chain(sides.rivals.iter().map(Some)) {
+        report_value(comparison, key, (expected, sides.stored.as_ref()), found);
     }
 }
 
 fn report_value(
     comparison: Comparison,
     key: &[u8],
-    (expected, stored): (&Option<Value>, &Option<Value>),
+    (expected, stored): (Option<&Value>, Option<&Value>),
     found: &mut Found,
 ) {
     let text = || comparison.key_text(key);
@@ -135,7 +135,7 @@ fn report_value(
         (_, None, None) | (Comparison::Progress | Comparison::FollowUps, Some(_), _) => return,
         (Comparison::Progress, None, Some(_)) => format!("{} does not run", task_of(key)),
         (Comparison::FollowUps, None, Some(_)) => format!("batch {} is over or gone, and has one", batch_of(key)),
-        (_, Some(expected), stored) if stored.as_ref() == Some(expected) => return,
+        (_, Some(expected), stored) if stored == Some(expected) => return,
         (_, Some(Value::Key), _) => format!("{} is missing", text()),
         (_, None, Some(Value::Key)) => format!("{} belongs to no task", text()),
         (_, Some(expected), stored) => format!("{} is {stored:?} and should be {expected:?}", text()),

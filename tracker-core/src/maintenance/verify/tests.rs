@@ -72,7 +72,7 @@ fn verify_reports_misplaced_leases_and_statuses() {
     }
 }
 
-/// Copies the payload row of the second task to the first, which has the id of the second then.
+/// Stores the payload row of the second task for the first one too, and with it the id.
 struct CopyRow(TaskRef, TaskRef);
 
 impl Action for CopyRow {

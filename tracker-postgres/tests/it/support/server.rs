@@ -56,7 +56,8 @@ fn programs() -> Result<PathBuf, String> {
 }
 
 fn output_of<'a>(program: &str, arguments: impl IntoIterator<Item = &'a str>) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap();
+    let output = Command::new(program).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("cannot run {program}: {error}"));
     String::from_utf8(output.stdout).unwrap()
 }
 
